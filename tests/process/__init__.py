@@ -1,0 +1,1 @@
+"""Tests that run the real commands, and nothing else, as processes."""
