@@ -1,0 +1,70 @@
+# Each target does its own set-up; only python3 (3.11 or newer, with venv) and make are needed. `make` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+PYTEST := $(BIN)/python -m pytest
+
+# What a run may be given: `make test ARGS="-k frames"`, `make fuzz FUZZ_EXAMPLES=100000`, `make soak SOAK_SECONDS=3600`.
+ARGS ?=
+FUZZ_EXAMPLES ?= 2000
+SOAK_SECONDS ?= 600
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check fmt e2e fuzz soak bench coverage dist lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# Installing with hashes leaves no package unpinned, and building without isolation uses the pinned build back end.
+$(STAMP): requirements/dev.txt pyproject.toml
+	@PYTHON=$(PYTHON) tools/make_venv.sh $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+venv: $(STAMP) ## Make .venv with the project and all its tools
+
+demo: $(STAMP) ## Run the tunnel on this machine and show what it does
+	@$(BIN)/wormhole demo $(ARGS)
+
+test: $(STAMP) ## Run the tests that need nothing else installed
+	@$(PYTEST) $(ARGS)
+
+check: $(STAMP) ## Check format, lint, types, import layers and locks
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python tools/check_locks.py
+
+fmt: $(STAMP) ## Format, and mend what lint can mend by itself
+	@$(BIN)/ruff check --quiet --fix-only
+	@$(BIN)/ruff format
+
+e2e: $(STAMP) ## Run the tests beside real servers (tools/ci-packages.txt names them)
+	@$(PYTEST) tests/e2e $(ARGS)
+
+fuzz: $(STAMP) ## Run the property tests with many more examples (FUZZ_EXAMPLES)
+	@HYPOTHESIS_PROFILE=fuzz FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PYTEST) -m fuzz --timeout=1800 $(ARGS)
+
+soak: $(STAMP) ## Keep a tunnel busy and watch its memory and descriptors (SOAK_SECONDS)
+	@SOAK_SECONDS=$(SOAK_SECONDS) $(PYTEST) tests/soak --timeout=0 $(ARGS)
+
+bench: $(STAMP) ## Measure against other tunnels, side by side
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+coverage: $(STAMP) ## Run the tests and show which branches they miss, processes included
+	@$(PYTEST) --cov --cov-report=term $(ARGS)
+
+dist: $(STAMP) ## Build wheel and sdist twice, compare, and put them in dist/
+	@$(BIN)/python tools/build_dist.py
+
+lock: $(STAMP) ## Resolve the dependencies anew and write requirements/*.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
+	@$(BIN)/python tools/lock.py
+
+clean: ## Remove .venv and everything that was built or cached
+	@rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find src tests tools benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,1 @@
+"""Scripts of the Makefile and of the continuous integration."""
