@@ -1,0 +1,41 @@
+"""TCP options that every socket of the tunnel has, on Linux and macOS."""
+
+from __future__ import annotations
+
+import socket
+from typing import Final
+
+KEEPALIVE_IDLE: Final = 60  # seconds of silence before the first probe; NATs forget after minutes
+KEEPALIVE_INTERVAL: Final = 15  # seconds between probes
+KEEPALIVE_PROBES: Final = 4  # unanswered: the peer is gone, two minutes after its last sign of life
+
+
+def _known(*options: tuple[str, int]) -> tuple[tuple[int, int], ...]:
+    """Those options that this platform has."""
+    found = ((getattr(socket, name, None), value) for name, value in options)
+    return tuple((option, value) for option, value in found if isinstance(option, int))
+
+
+_TCP_OPTIONS: Final = _known(
+    ("TCP_NODELAY", 1),
+    ("TCP_KEEPIDLE", KEEPALIVE_IDLE),
+    # macOS has another name for the idle time, the Linux one only from Python 3.13 on
+    *((("TCP_KEEPALIVE", KEEPALIVE_IDLE),) if not hasattr(socket, "TCP_KEEPIDLE") else ()),
+    ("TCP_KEEPINTVL", KEEPALIVE_INTERVAL),
+    ("TCP_KEEPCNT", KEEPALIVE_PROBES),
+)
+
+
+def set_tcp_options(sock: socket.socket) -> None:
+    """Send at once (TCP_NODELAY) and probe a silent peer. On a listening socket: for those that it accepts.
+
+    Other families are left alone. A peer that reset already makes no error here: the first read or write tells.
+    """
+    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _TCP_OPTIONS:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+    except OSError:  # macOS: EINVAL on a socket that was reset
+        return
