@@ -20,6 +20,7 @@ help: ## List the targets
 # Installing with hashes leaves no package unpinned, and building without isolation uses the pinned build back end.
 $(STAMP): requirements/dev.txt pyproject.toml
 	@PYTHON=$(PYTHON) tools/make_venv.sh $(VENV)
+	@echo "installing into $(VENV) what requirements/dev.txt pins"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -27,7 +27,9 @@ def build(source: Path, output: Path, targets: list[str]) -> None:
     environment = os.environ | {"SOURCE_DATE_EPOCH": git("log", "-1", "--format=%ct").decode().strip()}
     options = [option for target in targets for option in ("--target", target)]
     command = [sys.executable, "-m", "hatchling", "build", "--directory", str(output), *options]
-    subprocess.run(command, cwd=source, env=environment, check=True, stdout=subprocess.DEVNULL)
+    result = subprocess.run(command, cwd=source, env=environment, check=False, capture_output=True, text=True)
+    if result.returncode:
+        sys.exit(result.stdout + result.stderr)
 
 
 def unpack(archive: Path, target: Path) -> Path:
