@@ -143,7 +143,7 @@ class Dialer:
         self._tasks = tasks
 
     def dial_soon(self, address: Address, time_limit: float, done: Done) -> Dial:
-        """Connect within `time_limit` seconds and call `done` with the socket or a DialError, never before this returns.
+        """Connect within `time_limit` seconds and call `done` with the socket or a DialError, after this has returned.
 
         The socket is non-blocking, without delay (TCP_NODELAY) and with keepalive; it belongs to the callback.
         """

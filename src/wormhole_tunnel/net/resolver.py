@@ -56,7 +56,7 @@ def look_up(host: str) -> list[Endpoint]:
 
 @functools.lru_cache(maxsize=256)
 def literal_endpoint(host: str, port: int) -> Endpoint | None:
-    """The endpoint of a numeric host; None for a name, and for an IPv6 address with a scope, which the system numbers."""
+    """The endpoint of a numeric host; None for a name, and for IPv6 with a scope, which the system numbers."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
