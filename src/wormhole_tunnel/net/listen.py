@@ -115,13 +115,10 @@ class Listener:
                 self._recover()
                 return
             except OSError as error:
-                if error.errno in _EXHAUSTED:
+                if error.errno not in _LOST:
                     self._take_rest(error)
                     return
-                # Linux reports a network error of the connection that was waiting here (accept(2)): on to the next
-                log_event(
-                    _log, logging.DEBUG, "accept_failed", f"a connection was lost before accept: {error.strerror}"
-                )
+                log_event(_log, logging.DEBUG, "accept_failed", f"connection lost before accept: {error.strerror}")
                 continue
             self._recover()
             self._hand_over(sock, sockaddr)
