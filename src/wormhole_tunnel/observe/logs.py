@@ -1,4 +1,4 @@
-"""What the rest of the package needs to log: named loggers, the level `trace`, and events with fields.
+"""Logging, as the rest of the package uses it: named loggers, the level `trace`, and events with fields.
 
 Loggers are named `wormhole`, `wormhole.net` and so on. Until `setup` is called they write nowhere, as a library's
 should. An event has a fixed name and fields beside its sentence, so that a JSON log can be searched without parsing
@@ -8,13 +8,28 @@ prose. No key and no payload is ever a field.
 from __future__ import annotations
 
 import logging
-from typing import Final
+import os
+from enum import Enum
+from types import TracebackType
+from typing import Final, Self, TextIO
 
-TRACE: Final = 5
+from wormhole_tunnel.observe.levels import TRACE
+from wormhole_tunnel.observe.log_filter import LogFilter, parse_filter
+from wormhole_tunnel.observe.log_format import Format, json_format, text_format
+from wormhole_tunnel.observe.log_writer import LogWriter
+
+__all__ = ["ROOT", "TRACE", "LogFormat", "LogOutput", "get_logger", "log_event", "setup"]
+
 ROOT: Final = "wormhole"
 
-logging.addLevelName(TRACE, "TRACE")
 logging.getLogger(ROOT).addHandler(logging.NullHandler())
+
+
+class LogFormat(Enum):
+    """How log records are written."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 def get_logger(name: str = ROOT) -> logging.Logger:
@@ -39,3 +54,52 @@ def log_event(
         return
     with_traceback = error if logger.isEnabledFor(logging.DEBUG) else None
     logger.log(level, "%s", message, exc_info=with_traceback, extra={"event": event, "fields": fields}, stacklevel=2)
+
+
+class LogOutput:
+    """Where the process's log records go until `close`; a context manager."""
+
+    def __init__(self, log_filter: LogFilter, line_format: Format, descriptor: int) -> None:
+        self._filter = log_filter
+        self._writer = LogWriter(descriptor, line_format)
+        if log_filter.pattern is not None:
+            pattern = log_filter.pattern
+            self._writer.addFilter(lambda record: pattern.search(record.getMessage()) is not None)
+        root = logging.getLogger()
+        self._old_level = root.level
+        root.setLevel(log_filter.default)
+        root.addHandler(self._writer)
+        for target, level in log_filter.targets.items():
+            logging.getLogger(target).setLevel(level)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what is queued, for a second at the most, and restore the levels."""
+        root = logging.getLogger()
+        root.removeHandler(self._writer)
+        root.setLevel(self._old_level)
+        for target in self._filter.targets:
+            logging.getLogger(target).setLevel(logging.NOTSET)
+        self._writer.close()
+
+
+def setup(filter_text: str, log_format: LogFormat, stream: TextIO) -> LogOutput:
+    """Write the records that `filter_text` lets through (env_logger's syntax) to `stream`'s descriptor.
+
+    Colours only on a terminal, and not with NO_COLOR (https://no-color.org). Raises UsageError on a bad filter.
+    """
+    log_filter = parse_filter(filter_text)
+    stream.flush()
+    line_format = json_format if log_format is LogFormat.JSON else text_format(colour=_wants_colour(stream))
+    return LogOutput(log_filter, line_format, stream.fileno())
+
+
+def _wants_colour(stream: TextIO) -> bool:
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
