@@ -17,6 +17,7 @@ SECRET_SIZE: Final = 32
 DEFAULT_NAME: Final = "default"  # of a key whose file gives it no name
 
 # Names stand in logs and metrics. 32 characters hold no key in any encoding, should one be written in the wrong place.
+NAME_RULE: Final = "a name of 1 to 32 letters, digits, dots, dashes or underscores, a letter or digit first"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 
 
@@ -36,7 +37,7 @@ class Key:
         if len(self.secret) != SECRET_SIZE:
             raise KeyFileError("a key is 32 bytes")
         if not is_key_name(self.name):
-            raise KeyFileError("a key's name is 1 to 32 letters, digits, dots, dashes or underscores")
+            raise KeyFileError(f"a key needs {NAME_RULE}")
         psk, hint_key = derive_psk_and_hint_key(self.secret)
         object.__setattr__(self, "psk", psk)
         object.__setattr__(self, "hint_key", hint_key)
@@ -83,7 +84,7 @@ class Repeat:
 
 
 def is_key_name(name: str) -> bool:
-    """Whether `name` can name a key: 1 to 32 letters, digits, dots, dashes or underscores, a letter or digit first."""
+    """Whether `name` can name a key (`NAME_RULE`)."""
     return _NAME.fullmatch(name) is not None
 
 
