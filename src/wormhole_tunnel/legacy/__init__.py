@@ -1,4 +1,5 @@
-"""The transport of the original wormhole, so that either proxy can be replaced before the other.
+"""The transport of the original wormhole (0.3), so that either proxy can be replaced before the other.
 
-It offers the proxies the same interface as a session of protocol 1, and shares no key material with it.
+`block` pads data to one size, `secretstream` seals and opens it with libsodium, `seen` remembers headers, `link` is one
+connection between proxies. It shares no code and no derived key with protocol 1. What it can't give: docs/legacy.md.
 """
