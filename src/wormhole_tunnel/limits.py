@@ -25,6 +25,8 @@ PROBE_LINKS: Final = 256  # links that have shown no valid tag
 PROBE_LINKS_PER_SOURCE: Final = 16  # of those, from one IPv4 address or IPv6 /64
 TAGGED_LINKS: Final = 1024  # links that have, and are not yet confirmed
 HANDSHAKE_RATE: Final = 100.0  # a second, all keys together: about a tenth of one core
+HANDSHAKE_BURST: Final = 400  # two keys' bursts
+HANDSHAKE_RESERVE: Final = 100  # of that, what only links that resume a session may use up
 HANDSHAKE_RATE_PER_KEY: Final = 50.0
 HANDSHAKE_BURST_PER_KEY: Final = 200
 
@@ -47,6 +49,7 @@ MIN_QUANTUM: Final = 64
 DEFAULT_QUANTUM: Final = 1024
 MAX_QUANTUM: Final = 16 * KIB
 DEFAULT_FLUSH_DELAY: Final = 0.005
+MIN_CONSTANT_QUANTUM: Final = 512  # the longest OPEN and a link's own frames fit into one record
 MIN_CONSTANT_INTERVAL: Final = 0.005
 
 # --- Session -----------------------------------------------------------------------------------------------------------
@@ -68,6 +71,7 @@ REDIAL_FIRST: Final = 0.25
 REDIAL_MAX: Final = 10.0
 REDIAL_JITTER: Final = 0.2
 REDIAL_RESET_AFTER: Final = 5.0  # a link that lived this long was a good one
+REDIAL_RESET_BYTES: Final = 1 * MIB  # so was one that carried this much
 CLOSE_TIMEOUT: Final = 1.0  # how long CLOSE waits for its acknowledgement
 MAX_SESSIONS: Final = 1024
 MAX_SERVICE_NAME: Final = 255

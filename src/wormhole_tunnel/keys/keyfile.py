@@ -62,6 +62,10 @@ def _encode(secret: bytes) -> str:
     return base64.b64encode(secret).decode("ascii")
 
 
+def _line_of(mark: object) -> int:
+    return int(getattr(mark, "line", 0)) + 1
+
+
 @dataclass(frozen=True, slots=True)
 class _Located:
     """A key, and the lines where its name and its secret stand."""
@@ -183,12 +187,10 @@ class _Reader:
         try:
             event = next(self._events)
         except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark
-            line = self._line if mark is None else mark.line + 1
-            self._fail("expected YAML; check quotes, colons and indentation", line)
+            self._fail("expected YAML; check quotes, colons and indentation", _line_of(error.problem_mark))
         except (yaml.YAMLError, UnicodeError):
             raise KeyFileError(f"{self._origin}: expected text; found characters that no key file has") from None
-        self._line = event.start_mark.line + 1
+        self._line = _line_of(event.start_mark)
         return event
 
     def _fail_repeat(self, earlier: _Located, later: _Located, what: str) -> NoReturn:
@@ -196,6 +198,6 @@ class _Reader:
         line, first_line = (later.name_line, earlier.name_line) if is_name else (later.secret_line, earlier.secret_line)
         self._fail(f"repeats the {what} of line {first_line}; each key may stand only once", line)
 
-    def _fail(self, what: str, line: int | None = None) -> NoReturn:
+    def _fail(self, what: str, line: int = 0) -> NoReturn:
         # Without the cause: the parser's own text quotes the file.
         raise KeyFileError(f"{self._origin}, line {line or self._line}: {what}") from None

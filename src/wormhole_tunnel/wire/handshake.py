@@ -132,7 +132,7 @@ class ClientHandshake:
 
 
 class ServerHandshake:
-    """The server's side of one handshake: `match`, then `read_message1`, then `respond`."""
+    """The server's side of one handshake: `match` (the cheap part), then `read_message1`, then `respond`."""
 
     __slots__ = ("_key", "_keyring", "_matched", "_noise", "_offer")
 
@@ -159,10 +159,11 @@ class ServerHandshake:
         return self._matched
 
     def read_message1(self, message1: bytes) -> ClientOffer:
-        """The offer in the message that matched. HandshakeError when none did, or it does not verify."""
-        if self._matched is None:
-            raise HandshakeError("no key of the ring matches")
-        self._key = self._matched
+        """The offer in the message, matched first where `match` has not. HandshakeError when it does not verify."""
+        matched = self._matched or self.match(message1)
+        if matched is None:
+            raise HandshakeError("a first message whose hint tag is of no key here")
+        self._key = matched
         self._noise = HandshakeState(NOISE_PROTOCOL, PROLOGUE, self._key.psk, initiator=False)
         self._offer = ClientOffer.unpack(self._noise.read_message(message1[HINT_SIZE:]))
         return self._offer
