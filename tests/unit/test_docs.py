@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import pytest
 
 from wormhole_tunnel import limits
+from wormhole_tunnel.errors import WormholeError
 from wormhole_tunnel.wire.frames import FrameType, ResetCode
 from wormhole_tunnel.wire.handshake import FramingMode, HandshakeStatus
 
@@ -136,3 +137,10 @@ def test_each_test_that_a_document_names_exists(document: Path) -> None:
     for path, name in re.findall(r"(tests/[\w/]+\.py)(?:::(\w+))?", document.read_text()):
         assert (ROOT / path).exists(), path
         assert not name or re.search(rf"^\s*(async )?def {name}\b", (ROOT / path).read_text(), re.MULTILINE), name
+
+
+def test_each_exit_code_of_the_guide_is_an_error_s() -> None:
+    guide = (ROOT / "docs" / "operations.md").read_text()
+    described = {int(row[0]) for row in table(guide, "code")}
+    raised = {error.exit_code for error in (WormholeError, *WormholeError.__subclasses__())}
+    assert described == raised | {0}
