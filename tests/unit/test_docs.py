@@ -11,12 +11,15 @@ from urllib.parse import unquote
 import pytest
 
 from wormhole_tunnel import limits
+from wormhole_tunnel.config.options import OPTIONS
 from wormhole_tunnel.errors import WormholeError
 from wormhole_tunnel.wire.frames import FrameType, ResetCode
 from wormhole_tunnel.wire.handshake import FramingMode, HandshakeStatus
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")])
+README = (ROOT / "README.md").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
 
 UNIT_NAMES = {"KIB", "MIB", "GIB"}
@@ -78,6 +81,7 @@ def test_each_number_of_the_specification_is_the_code_s() -> None:
     specified = {row[0].strip("`"): quantity(row[1]) for row in table(section("Numbers"), "name")}
     constants = {name: value for name, value in vars(limits).items() if name.isupper() and name not in UNIT_NAMES}
     coded = {name: float(value) for name, value in constants.items() if isinstance(value, int | float)}
+    assert specified.keys() == coded.keys()
     assert specified == pytest.approx(coded)
 
 
@@ -140,7 +144,25 @@ def test_each_test_that_a_document_names_exists(document: Path) -> None:
 
 
 def test_each_exit_code_of_the_guide_is_an_error_s() -> None:
-    guide = (ROOT / "docs" / "operations.md").read_text()
-    described = {int(row[0]) for row in table(guide, "code")}
-    raised = {error.exit_code for error in (WormholeError, *WormholeError.__subclasses__())}
+    described = {int(row[0]) for row in table(OPERATIONS, "code")}
+    raised = {WormholeError.exit_code, *(error.exit_code for error in WormholeError.__subclasses__())}
     assert described == raised | {0}
+
+
+def test_each_option_of_the_readme_is_the_code_s_with_its_default() -> None:
+    options = {option.flags: option.default for option in OPTIONS if not option.is_flag}
+    for flags, default, _ in table(README, "option"):
+        if default:
+            assert options[tuple(re.findall(r"--?[\w-]+", flags))] == default.strip("`"), flags
+
+
+def test_each_limit_of_the_guide_is_the_code_s() -> None:
+    options = {option.flags[-1]: option.default for option in OPTIONS}
+    for _, default, flag, _ in table(OPERATIONS, "limit"):
+        assert options[flag.strip("`")] == default.strip("`")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_option_that_a_document_names_exists(document: Path) -> None:
+    known = {flag for option in OPTIONS for flag in option.flags} | {"--help", "--version", "--force", "--format"}
+    assert set(re.findall(r"`(--[\w-]+)", document.read_text())) <= known
