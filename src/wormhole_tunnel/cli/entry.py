@@ -6,10 +6,8 @@ A traceback is shown only where the log level is `debug` or `trace`.
 from __future__ import annotations
 
 import itertools
-import logging
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,8 +15,8 @@ import click
 
 from wormhole_tunnel.config.options import PROGRAM_OPTIONS
 from wormhole_tunnel.errors import UsageError, WormholeError
+from wormhole_tunnel.observe.levels import DEBUG, escape
 from wormhole_tunnel.observe.log_filter import parse_filter
-from wormhole_tunnel.observe.log_format import escape
 
 INTERNAL_ERROR: Final = 70  # EX_SOFTWARE of sysexits(3)
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells say it
@@ -48,7 +46,7 @@ def run_command(command: click.Command, name: str, arguments: Sequence[str] | No
 
 def _fail(name: str, message: str, code: int, typed: Sequence[str]) -> int:
     if _is_debugging(typed):
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())
     click.echo(f"{name}: {escape(' '.join(message.split()))}", err=True)
     return code
 
@@ -60,6 +58,6 @@ def _is_debugging(typed: Sequence[str]) -> bool:
     texts += [each.partition("=")[2] for each in typed if each.startswith(f"{flag}=")]
     texts += [os.environ.get(variable, "") for variable in _LOG.variables]
     try:
-        return parse_filter(next(filter(None, texts), "info")).level_of("wormhole") <= logging.DEBUG
+        return parse_filter(next(filter(None, texts), "info")).level_of("wormhole") <= DEBUG
     except UsageError:
         return False

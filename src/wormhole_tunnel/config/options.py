@@ -14,8 +14,8 @@ from wormhole_tunnel import limits
 from wormhole_tunnel.config import values
 from wormhole_tunnel.config.values import Kind, format_duration, format_size
 from wormhole_tunnel.limits import GIB, KIB, MIB
+from wormhole_tunnel.observe.levels import LogFormat
 from wormhole_tunnel.observe.log_filter import parse_filter
-from wormhole_tunnel.observe.logs import LogFormat
 from wormhole_tunnel.wire.negotiation import FramingMode
 
 HOUR: Final = 3600.0

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from wormhole_tunnel.errors import UsageError
-from wormhole_tunnel.observe.levels import LEVELS, OFF, TRACE
+from wormhole_tunnel.observe.levels import ERROR, LEVELS, OFF, TRACE
 
 MAX_FILTER: Final = 4096  # characters
 _TARGET = re.compile(r"[a-z_][a-z0-9_-]*(\.[a-z_][a-z0-9_-]*)*", re.IGNORECASE | re.ASCII)
@@ -54,7 +54,7 @@ def parse_filter(text: str) -> LogFilter:
         else:
             default = level
     if not directives.strip(" ,"):
-        default = LEVELS["error"]  # as env_logger does where nothing is said
+        default = ERROR  # as env_logger does where nothing is said
     return LogFilter(default, targets, _compile(expression) if slash else None)
 
 

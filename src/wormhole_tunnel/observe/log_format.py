@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from wormhole_tunnel.observe.levels import level_name
+from wormhole_tunnel.observe.levels import escape, level_name
 
 MAX_LINE: Final = 8192  # characters; what exceeds it is cut, so that the queue's memory is bounded
 _COLOURS: Final = {
@@ -52,13 +52,6 @@ def json_format(record: logging.LogRecord) -> str:
     if record.exc_info:
         entry["traceback"] = _cut(_traceback(record))
     return json.dumps(entry, default=str, separators=(",", ":"))
-
-
-def escape(text: str) -> str:
-    """`text` with a backslash escape for each character that is not printable."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text)
 
 
 def _event(record: logging.LogRecord) -> str:

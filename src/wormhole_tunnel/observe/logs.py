@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
-from enum import Enum
 from types import TracebackType
 from typing import Final, Self, TextIO
 
-from wormhole_tunnel.observe.levels import TRACE
+from wormhole_tunnel.observe.levels import TRACE, LogFormat
 from wormhole_tunnel.observe.log_filter import LogFilter, parse_filter
 from wormhole_tunnel.observe.log_format import Format, json_format, text_format
 from wormhole_tunnel.observe.log_writer import LogWriter
@@ -22,14 +21,8 @@ __all__ = ["ROOT", "TRACE", "LogFormat", "LogOutput", "get_logger", "log_event",
 
 ROOT: Final = "wormhole"
 
+logging.addLevelName(TRACE, "TRACE")
 logging.getLogger(ROOT).addHandler(logging.NullHandler())
-
-
-class LogFormat(Enum):
-    """How log records are written."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def get_logger(name: str = ROOT) -> logging.Logger:
