@@ -63,5 +63,9 @@ class FlowControlError(ProtocolError):
     """A peer sent more than its window allows."""
 
 
+class LinkTimeout(ProtocolError):
+    """The peer has been silent for too long."""
+
+
 class LimitError(ProtocolError):
     """A bound on memory, streams or control frames was reached."""

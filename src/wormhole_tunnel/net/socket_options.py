@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import struct
 from typing import Final
 
 KEEPALIVE_IDLE: Final = 60  # seconds of silence before the first probe; NATs forget after minutes
@@ -39,3 +41,21 @@ def set_tcp_options(sock: socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
     except OSError:  # macOS: EINVAL on a socket that was reset
         return
+
+
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, 0 seconds
+_NOT_SENT_LOW: Final = 128 * 1024  # bytes; below, a link's socket counts as writable: the rest of the queue stays with us
+_LINK_OPTIONS: Final = _known(("TCP_NOTSENT_LOWAT", _NOT_SENT_LOW))
+
+
+def set_link_options(sock: socket.socket) -> None:
+    """For the TCP connection between two proxies: a short queue in the kernel."""
+    for option, value in _LINK_OPTIONS:
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def reset_on_close(sock: socket.socket) -> None:
+    """Make `close` a reset (RST) instead of an orderly end. No error on a socket that is past it."""
+    if sock.family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)

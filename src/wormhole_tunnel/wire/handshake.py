@@ -168,6 +168,11 @@ class ServerHandshake:
         self._offer = ClientOffer.unpack(self._noise.read_message(message1[HINT_SIZE:]))
         return self._offer
 
+    @property
+    def key(self) -> Key:
+        """The key that `read_message1` found."""
+        return self._key
+
     def respond(self, answer: ServerAnswer, generator: KeyGenerator) -> tuple[bytes, Established]:
         """The 1,216 bytes to send, and the secrets; with any status but OK, the link ends once they are sent.
 

@@ -1,0 +1,346 @@
+"""A pipe: one local socket and the stream it is carried by. Each direction has its own flow and its own end.
+
+Towards the link: the socket is read straight into the record being composed, when the pump says so. Until the stream is
+open, what a client sends is read into a small buffer of its own instead, so that the stream can still move to another
+session, and a client that gives up is noticed.
+
+Towards the socket: what the socket does not take at once is queued here, bounded by the stream's window. FIN becomes
+`shutdown` after exactly the bytes before it were written; RST becomes a reset, and neither is ever mistaken for the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from enum import Enum
+from typing import Final, Protocol
+
+from wormhole_tunnel.limits import EARLY_DATA
+from wormhole_tunnel.net.clock import now as read_clock
+from wormhole_tunnel.net.pump import Pump
+from wormhole_tunnel.net.socket_options import reset_on_close
+from wormhole_tunnel.session.stream import Stream
+from wormhole_tunnel.wire.frames import ResetCode, SourceAddress
+
+
+_MORE_LIKELY: Final = 16 * 1024  # a read of this many bytes is worth another try before the socket is watched again
+
+
+class PipeEnd(Enum):
+    """Who ended a connection, and how."""
+
+    CLEAN = "both sides finished"
+    LOCAL_RESET = "reset here"
+    PEER_RESET = "reset by the other side"
+
+
+class PipeOwner(Protocol):
+    """Keeps the pipes and logs their ends."""
+
+    def pipe_ended(self, pipe: Pipe, end: PipeEnd, code: ResetCode | None) -> None:
+        """The pipe's socket is closed. Called once."""
+
+
+class Pipe:
+    """See the module. `sock` is None while a server proxy still connects it."""
+
+    __slots__ = (
+        "_early",
+        "_early_sent",
+        "_loop",
+        "_owner",
+        "_peer_finished",
+        "_queue",
+        "_read_ended",
+        "_watching",
+        "_write_ended",
+        "_writing",
+        "address",
+        "closed",
+        "label",
+        "pump",
+        "received",
+        "sent",
+        "socket",
+        "source",
+        "started_at",
+        "stream",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, owner: PipeOwner, sock: socket.socket | None) -> None:
+        self._loop = loop
+        self._owner = owner
+        self.socket = sock
+        self.stream: Stream | None = None
+        self.pump: Pump | None = None
+        self.label = ""
+        self.source = ""
+        self.address: SourceAddress | None = None  # the client's, for OPEN
+        self.started_at = read_clock()
+        self.sent = 0  # bytes from the local socket
+        self.received = 0  # bytes for the local socket
+        self.closed = False
+        self._early: bytearray | None = None  # what a client sent before its stream was open
+        self._early_sent = 0
+        self._queue: deque[memoryview] | None = None  # made when needed: most pipes never are
+        self._read_ended = False
+        self._peer_finished = False
+        self._write_ended = False
+        self._watching = False
+        self._writing = False
+
+    # --- beginnings -----------------------------------------------------------------------------------------------------
+
+    def wait(self) -> None:
+        """Client side: read early data until the stream is open."""
+        self._early = bytearray()
+        self._watch()
+
+    def attach(self, pump: Pump, stream: Stream) -> None:
+        """Be carried by this stream from now on."""
+        self.pump = pump
+        self.stream = stream
+        stream.owner = self
+        if self._early or (self._early is not None and self._read_ended):
+            pump.enqueue(self, newcomer=True)
+
+    def detach(self) -> None:
+        """Forget the stream, which was never opened; early data is kept for the next."""
+        self.pump = self.stream = None
+        self._early_sent = 0
+
+    def opened(self) -> None:
+        """Client side: the other end of the stream is connected. No early data is kept once it has been sent."""
+        assert self._early is not None
+        if self._early_sent == len(self._early):
+            self._end_early()
+
+    def connected(self, sock: socket.socket) -> None:
+        """Server side: the upstream connection stands."""
+        self.socket = sock
+        self._watch()
+        if self._queue:
+            self._write_queue()
+        self._end_writing_when_drained()
+
+    def _end_early(self) -> None:
+        self._early = None
+        if not self._read_ended:
+            self._watch()
+
+    # --- from the socket to the stream ----------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        if not self._watching and self.socket is not None:
+            self._watching = True
+            self._loop.add_reader(self.socket, self._on_readable)
+
+    def _unwatch(self) -> None:
+        if self._watching and self.socket is not None:
+            self._watching = False
+            self._loop.remove_reader(self.socket)
+
+    def _on_readable(self) -> None:
+        if self._early is not None:
+            self._read_early(self._early)
+            return
+        pump = self.pump
+        assert pump is not None
+        if not pump.can_read:
+            self._unwatch()
+            pump.enqueue(self, newcomer=True)
+        elif self.take_turn(pump.share) is None:
+            self._unwatch()
+            pump.enqueue(self, newcomer=False)
+        else:
+            pump.committed()
+
+    def take_turn(self, most: int) -> bool | None:
+        """Read up to `most` bytes into the record. True: there may be more; False: not for now; None: there is no room."""
+        stream, pump = self.stream, self.pump
+        if self.closed or stream is None or pump is None or self.socket is None:
+            return False
+        if self._early is not None:
+            return self._send_early(self._early)
+        space = pump.session.reserve(stream, most)
+        if space is None:
+            self._unwatch()
+            return False if stream.blocked else None
+        try:
+            length = self.socket.recv_into(space)
+        except BlockingIOError:
+            self._watch()
+            return False
+        except OSError:
+            self._reset_locally()
+            return False
+        if length == 0:
+            self._end_reading()
+            return False
+        pump.session.commit(stream, length)
+        self.sent += length
+        if length < _MORE_LIKELY and length < len(space):
+            self._watch()
+            return False
+        return True
+
+    def _read_early(self, early: bytearray) -> None:
+        if len(early) >= EARLY_DATA or self.socket is None:
+            self._unwatch()
+            return
+        try:
+            data = self.socket.recv(EARLY_DATA - len(early))
+        except BlockingIOError:
+            return
+        except OSError:
+            self._reset_locally()
+            return
+        early += data
+        self.sent += len(data)
+        if not data:
+            self._read_ended = True
+            self._unwatch()
+        if self.pump is not None and self._send_early(early) is not None:
+            self.pump.committed()
+
+    def _send_early(self, early: bytearray) -> bool | None:
+        """As `take_turn`, for what was read early."""
+        stream, pump = self.stream, self.pump
+        assert stream is not None
+        assert pump is not None
+        if self._early_sent < len(early):
+            with memoryview(early) as view:
+                self._early_sent += pump.session.write(stream, view[self._early_sent :])
+        if self._early_sent < len(early):
+            return False if stream.blocked else None
+        if stream.opened:
+            self._end_early()
+        if self._read_ended:
+            self._end_reading()
+        return False
+
+    def writable(self) -> None:
+        """The stream has credit again."""
+        if self.pump is not None and not self.closed:
+            self.pump.enqueue(self, newcomer=False)
+
+    def _end_reading(self) -> None:
+        """The local socket's clean end: FIN, behind everything it sent."""
+        self._unwatch()
+        self._read_ended = True
+        assert self.pump is not None
+        assert self.stream is not None
+        self.pump.session.finish(self.stream)
+        self.pump.wake()
+        self._close_when_done()
+
+    # --- from the stream to the socket ----------------------------------------------------------------------------------
+
+    def deliver(self, data: memoryview) -> None:
+        """Write the stream's next bytes; what the socket does not take now is copied and kept."""
+        if self.closed:
+            return
+        length = len(data)
+        self.received += length
+        sent = 0
+        if not self._queue and self.socket is not None:
+            sent = self._send(self.socket, data)
+        if sent < length and not self.closed:
+            if self._queue is None:
+                self._queue = deque()
+            self._queue.append(memoryview(bytes(data[sent:])))
+
+    def _send(self, sock: socket.socket, data: memoryview) -> int:
+        try:
+            sent = sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._reset_locally()
+            return 0
+        if sent < len(data) and not self._writing:
+            self._writing = True
+            self._loop.add_writer(sock, self._write_queue)
+        if sent:
+            self._consumed(sent)
+        return sent
+
+    def _consumed(self, length: int) -> None:
+        assert self.pump is not None
+        assert self.stream is not None
+        if self.pump.session.consumed(self.stream, length, read_clock()):
+            self.pump.wake()
+
+    def _write_queue(self) -> None:
+        queue, sock = self._queue, self.socket
+        while queue and sock is not None and not self.closed:
+            data = queue[0]
+            sent = self._send(sock, data)
+            if sent < len(data):
+                queue[0] = data[sent:]
+                return
+            queue.popleft()
+        self._queue = None
+        self._stop_writing()
+        self._end_writing_when_drained()
+
+    def _stop_writing(self) -> None:
+        if self._writing and self.socket is not None:
+            self._writing = False
+            self._loop.remove_writer(self.socket)
+
+    def finish(self) -> None:
+        """The peer's clean end: `shutdown`, once everything before it is written."""
+        self._peer_finished = True
+        self._end_writing_when_drained()
+
+    def _end_writing_when_drained(self) -> None:
+        if not self._peer_finished or self._write_ended or self._queue or self.socket is None or self.closed:
+            return
+        self._write_ended = True
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._reset_locally()
+        else:
+            self._close_when_done()
+
+    # --- ends -----------------------------------------------------------------------------------------------------------
+
+    def _close_when_done(self) -> None:
+        if self._read_ended and self._write_ended:
+            self._close(PipeEnd.CLEAN, None)
+
+    def reset(self, code: ResetCode) -> None:
+        """The stream is gone: reset the local socket."""
+        if not self.closed:
+            self._reset_socket()
+            self._close(PipeEnd.PEER_RESET, code)
+
+    def abort(self, code: ResetCode) -> None:
+        """End the connection from here, for the reason `code`: reset the stream and the socket."""
+        if self.closed:
+            return
+        if self.stream is not None and self.pump is not None:
+            self.pump.session.reset(self.stream, code)
+            self.pump.wake()
+        self._reset_socket()
+        self._close(PipeEnd.LOCAL_RESET, code)
+
+    def _reset_locally(self) -> None:
+        """The local socket was reset."""
+        self.abort(ResetCode.RESET)
+
+    def _reset_socket(self) -> None:
+        if self.socket is not None:
+            reset_on_close(self.socket)
+
+    def _close(self, end: PipeEnd, code: ResetCode | None) -> None:
+        self.closed = True
+        self._unwatch()
+        self._stop_writing()
+        self._early = self._queue = None
+        if self.socket is not None:
+            self.socket.close()
+        self._owner.pipe_ended(self, end, code)

@@ -1,0 +1,177 @@
+"""The client proxy: accepts clients and carries each over a session with a server proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import socket
+from collections import deque
+from types import TracebackType
+from typing import Self
+
+from wormhole_tunnel.config.settings import TunnelSettings
+from wormhole_tunnel.crypto.aead import supported_ciphers
+from wormhole_tunnel.keys.keyring import Keyring
+from wormhole_tunnel.net import clock
+from wormhole_tunnel.net.addresses import Address, SourceAddress
+from wormhole_tunnel.net.dial import Dialer
+from wormhole_tunnel.net.ephemerals import SystemKeyGenerator
+from wormhole_tunnel.net.listen import Listener
+from wormhole_tunnel.net.pipe import Pipe, PipeEnd
+from wormhole_tunnel.net.resolver import Resolver
+from wormhole_tunnel.net.socket_options import reset_on_close
+from wormhole_tunnel.net.tasks import Tasks
+from wormhole_tunnel.observe.logs import get_logger, log_event
+from wormhole_tunnel.proxy.pipes import connection_id, log_end, log_start, session_settings
+from wormhole_tunnel.proxy.uplink import Uplink, UplinkSettings
+from wormhole_tunnel.session.buffers import Buffers
+from wormhole_tunnel.wire import frames
+from wormhole_tunnel.wire.frames import ResetCode
+from wormhole_tunnel.wire.handshake import FramingMode, FramingSpec
+
+_log = get_logger("wormhole.client")
+_MICROSECONDS = 1_000_000
+
+
+class ClientProxy:
+    """An async context manager: listens and dials from `__aenter__` on, and ends every connection at `__aexit__`.
+
+    Raises ListenError when an address can't be listened on.
+    """
+
+    def __init__(self, settings: TunnelSettings, keyring: Keyring) -> None:
+        self._settings = settings
+        self._keyring = keyring
+        self._listeners: list[Listener] = []
+        self._uplinks: list[Uplink] = []
+        self._pipes: set[Pipe] = set()
+        self._waiting: deque[Pipe] = deque()  # for a session
+        self._unopened: deque[tuple[float, Pipe]] = deque()  # oldest first, with their deadlines
+        self._sweep: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> Self:
+        settings = self._settings
+        self._loop = asyncio.get_running_loop()
+        self._tasks = Tasks()
+        dialer = Dialer(Resolver(), self._tasks)
+        buffers = Buffers()
+        framing = framing_spec(settings)
+        common = UplinkSettings(
+            self._keyring.first,
+            supported_ciphers(),
+            (framing, framing),
+            settings.flush_delay,
+            session_settings(settings),
+        )
+        self._listeners = [Listener.open(address, self._accept) for address in settings.listen]
+        self._uplinks = [
+            Uplink(self, address, common, dialer, buffers, SystemKeyGenerator())
+            for address in settings.connect
+            for _ in range(settings.links)
+        ]
+        for uplink in self._uplinks:
+            uplink.dial()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for listener in self._listeners:
+            listener.close()
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for uplink in self._uplinks:
+            uplink.close()
+        for pipe in list(self._pipes):
+            pipe.abort(ResetCode.RESET)
+        await self._tasks.close()
+
+    @property
+    def addresses(self) -> list[Address]:
+        """Where it listens, with the real ports."""
+        return [listener.address for listener in self._listeners]
+
+    # --- clients --------------------------------------------------------------------------------------------------------
+
+    def _accept(self, sock: socket.socket, source: SourceAddress) -> None:
+        if len(self._pipes) >= self._settings.max_connections:
+            log_event(_log, logging.WARNING, "client_refused", f"{source} refused: --max-connections reached")
+            reset_on_close(sock)
+            sock.close()
+            return
+        pipe = Pipe(self._loop, self, sock)
+        pipe.source = str(source)
+        pipe.address = _frame_source(source)
+        self._pipes.add(pipe)
+        self._unopened.append((pipe.started_at + self._settings.connect_timeout, pipe))
+        self._sweep_later()
+        pipe.wait()
+        self._place(pipe)
+
+    def _place(self, pipe: Pipe) -> None:
+        """Open the client's stream on the least loaded session, or let it wait for one."""
+        ready = [uplink for uplink in self._uplinks if uplink.ready]
+        if not ready:
+            self._waiting.append(pipe)
+            return
+        self._open(pipe, min(ready, key=_load))
+
+    def _open(self, pipe: Pipe, uplink: Uplink) -> None:
+        session, pump = uplink.session, uplink.pump
+        assert session is not None
+        assert pump is not None
+        stream = session.open_stream(clock.now(), "", pipe.address)
+        pipe.label = connection_id(session, stream.id)
+        pipe.attach(pump, stream)
+        pump.committed()
+        log_start(pipe, str(uplink.address))
+
+    def uplink_ready(self, uplink: Uplink) -> None:
+        """Clients that waited go first."""
+        while self._waiting and uplink.ready:
+            pipe = self._waiting.popleft()
+            if not pipe.closed:
+                self._open(pipe, uplink)
+
+    def pipe_ended(self, pipe: Pipe, end: PipeEnd, code: ResetCode | None) -> None:
+        self._pipes.discard(pipe)
+        log_end(pipe, end, code)
+
+    # --- clients whose stream does not open -----------------------------------------------------------------------------
+
+    def _sweep_later(self) -> None:
+        if self._sweep is None and self._unopened:
+            pause = max(0.0, self._unopened[0][0] - clock.now())
+            self._sweep = self._loop.call_later(pause, self._sweep_unopened)
+
+    def _sweep_unopened(self) -> None:
+        """Reset clients that have waited for `connect_timeout`; all have the same, so the oldest stands first."""
+        self._sweep = None
+        now = clock.now()
+        while self._unopened and self._unopened[0][0] <= now:
+            _, pipe = self._unopened.popleft()
+            if not pipe.closed and (pipe.stream is None or not pipe.stream.opened):
+                pipe.abort(ResetCode.TIMEOUT)
+        self._sweep_later()
+
+
+def _load(uplink: Uplink) -> int:
+    return uplink.load
+
+
+def _frame_source(source: SourceAddress) -> frames.SourceAddress | None:
+    """A client's address for OPEN; none for a Unix socket's. A zone is of no use on another host."""
+    if not source.host:
+        return None
+    host = str(ipaddress.ip_address(source.host.partition("%")[0]))
+    return frames.SourceAddress(host, source.port)
+
+
+def framing_spec(settings: TunnelSettings) -> FramingSpec:
+    """The framing that a client proxy asks for, the same in both directions."""
+    if settings.framing is not FramingMode.CONSTANT:
+        return FramingSpec(settings.framing, settings.message_size)
+    return FramingSpec(
+        settings.framing, settings.message_size, round(settings.message_size / settings.rate * _MICROSECONDS)
+    )

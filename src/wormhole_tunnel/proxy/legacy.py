@@ -1,0 +1,248 @@
+"""Both proxies of `--transport legacy`: a link for each connection, and no session.
+
+The client proxy accepts a client and dials the server proxy; the server proxy accepts a link and dials the server. Either
+dials at once, and begins when its dial is through: hence a server proxy's header means that its connection stands. If the
+dial fails, the accepted connection is reset.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import socket
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+from wormhole_tunnel.config.settings import TunnelSettings
+from wormhole_tunnel.keys.keyring import Keyring
+from wormhole_tunnel.legacy.link import LegacyLink
+from wormhole_tunnel.legacy.secretstream import HEADER_SIZE, load_sodium
+from wormhole_tunnel.legacy.seen import SeenHeaders
+from wormhole_tunnel.net.addresses import Address, SourceAddress
+from wormhole_tunnel.net.dial import Dial, Dialer, DialError
+from wormhole_tunnel.net.legacy_link import BUFFER_SIZE, LegacyPipe, Patience, PipeEnd, PipeNames
+from wormhole_tunnel.net.listen import Listener
+from wormhole_tunnel.net.resolver import Resolver
+from wormhole_tunnel.net.socket_options import reset_on_close
+from wormhole_tunnel.net.tasks import Tasks
+from wormhole_tunnel.observe.logs import get_logger, log_event
+
+_ID_SIZE: Final = 4  # bytes of the client proxy's header, which both proxies know
+_WEAKER: Final = (
+    "--transport legacy is weaker than wormhole's own: no forward secrecy, no proof of who began a connection before its"
+    " first data, recorded traffic is accepted again after a restart, a cut between two messages looks like an end, and"
+    " there is no half-close; use it only until both proxies are replaced"
+)
+_log = get_logger("wormhole.proxy.legacy")
+
+
+@dataclass(frozen=True, slots=True)
+class _Role:
+    """What differs between the two proxies. `accepts_links`: the accepted socket is the link, the dialled one local."""
+
+    names: PipeNames
+    accepts_links: bool
+    patience: Patience
+
+
+_CLIENT_ROLE: Final = _Role(
+    PipeNames("client", "server proxy"), accepts_links=False, patience=Patience(answer_grace=0.25)
+)
+_SERVER_ROLE: Final = _Role(
+    PipeNames("server", "client proxy"), accepts_links=True, patience=Patience(answer_grace=0.0)
+)
+
+
+class _LegacyProxy:
+    """Async context manager: within it `addresses` are bound; `serve` runs until `stop`."""
+
+    def __init__(self, settings: TunnelSettings, keyring: Keyring, role: _Role) -> None:
+        self.settings: Final = settings
+        self.role: Final = role
+        self._keyring = keyring
+        self._seen = SeenHeaders()
+        self._buffer = memoryview(bytearray(BUFFER_SIZE))
+        self._tasks = Tasks()
+        self.dialer: Final = Dialer(Resolver(), self._tasks)
+        self._listeners: list[Listener] = []
+        self._connections: set[_Connection] = set()
+        self._stopping = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where it listens, with the real ports."""
+        return tuple(listener.address for listener in self._listeners)
+
+    async def __aenter__(self) -> Self:
+        """Raises WormholeError without PyNaCl, ListenError if an address can't be listened on."""
+        load_sodium()
+        try:
+            for address in self.settings.listen:
+                self._listeners.append(Listener.open(address, self._accept, self.settings.permissions))
+        except BaseException:
+            self._close_listeners()
+            raise
+        log_event(_log, logging.WARNING, "legacy_transport", _WEAKER)
+        if len(self._keyring) > 1:
+            message = f"--transport legacy uses one key only: {self._keyring.first.name}"
+            log_event(_log, logging.WARNING, "legacy_key", message, key=self._keyring.first.name)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._close_listeners()
+        for connection in tuple(self._connections):
+            connection.abort("the proxy is shutting down")
+        await self._tasks.close()
+
+    async def serve(self) -> None:
+        """Serve until `stop`, then let open connections end, for `drain_timeout` seconds at most."""
+        await self._stopping.wait()
+        self._close_listeners()
+        try:
+            async with asyncio.timeout(self.settings.drain_timeout):
+                await self._empty.wait()
+        except TimeoutError:
+            message = f"closing {len(self._connections)} connections that did not end"
+            log_event(_log, logging.WARNING, "drain_timeout", message, connections=len(self._connections))
+
+    def stop(self) -> None:
+        """Accept no more, and end `serve` once the open connections have ended."""
+        self._stopping.set()
+
+    def new_link(self) -> LegacyLink:
+        """A link with a header of its own."""
+        return LegacyLink(self._keyring.first.secret, self._seen, secrets.token_bytes(HEADER_SIZE))
+
+    def new_pipe(self, connection: _Connection, link: LegacyLink, dialled: socket.socket) -> LegacyPipe:
+        """Join the two sockets of a connection."""
+        accepted = connection.accepted
+        return LegacyPipe(
+            link,
+            sockets=(dialled, accepted) if self.role.accepts_links else (accepted, dialled),
+            buffer=self._buffer,
+            names=self.role.names,
+            patience=self.role.patience,
+            on_header=connection.header_arrived,
+            on_end=connection.ended,
+        )
+
+    def forget(self, connection: _Connection) -> None:
+        """The connection is over."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
+        if len(self._connections) == self.settings.max_connections - 1:
+            for listener in self._listeners:
+                listener.resume()
+
+    def _accept(self, sock: socket.socket, source: SourceAddress) -> None:
+        connection = _Connection(self, sock, source)
+        self._connections.add(connection)
+        self._empty.clear()
+        if len(self._connections) == self.settings.max_connections:
+            for listener in self._listeners:
+                listener.pause()
+        connection.dial()
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+
+
+class _Connection:
+    """One client's connection, from accept to end."""
+
+    __slots__ = ("_addresses", "_deadline", "_dial", "_identity", "_pipe", "_proxy", "_source", "accepted")
+
+    def __init__(self, proxy: _LegacyProxy, accepted: socket.socket, source: SourceAddress) -> None:
+        self.accepted: Final = accepted
+        self._proxy = proxy
+        self._source = source
+        self._identity = ""
+        self._addresses = list(proxy.settings.connect)
+        self._deadline = asyncio.get_running_loop().time() + proxy.settings.connect_timeout
+        self._dial: Dial | None = None
+        self._pipe: LegacyPipe | None = None
+
+    def dial(self) -> None:
+        """Try the next address; each that is left may use as much of the remaining time as the others."""
+        remaining = max(0.0, self._deadline - asyncio.get_running_loop().time())
+        limit = remaining / len(self._addresses)
+        self._dial = self._proxy.dialer.dial_soon(self._addresses.pop(0), limit, self._dialled)
+
+    def abort(self, reason: str) -> None:
+        """Reset it, whatever it is at."""
+        if self._pipe is not None:
+            self._pipe.abort(reason)
+            return
+        if self._dial is not None:
+            self._dial.cancel()
+        reset_on_close(self.accepted)
+        self.accepted.close()
+        self._proxy.forget(self)
+
+    def header_arrived(self, header: bytes) -> None:
+        """The client proxy's header is what both logs call this connection by."""
+        if self._proxy.role.accepts_links:
+            self._begin_log(header)
+
+    def ended(self, end: PipeEnd) -> None:
+        """Both sockets are closed."""
+        self._proxy.forget(self)
+        how = f"reset: {end.error}" if end.error else "clean"
+        message = (
+            f"connection {self._identity or '-'} from {self._source} ended by {end.closed_by or 'this proxy'}, {how}"
+        )
+        log_event(
+            _log, _level(end), "connection_ended", message, connection=self._identity, closed_by=end.closed_by,
+            reason=end.error, sent=end.bytes_sent, received=end.bytes_received, seconds=round(end.seconds, 3),
+        )  # fmt: skip
+
+    def _dialled(self, result: socket.socket | DialError) -> None:
+        self._dial = None
+        if isinstance(result, socket.socket):
+            link = self._proxy.new_link()
+            self._pipe = self._proxy.new_pipe(self, link, result)
+            if not self._proxy.role.accepts_links:
+                self._begin_log(link.header)
+            self._pipe.start()
+            return
+        message = f"no connection for {self._source}: {result}"
+        log_event(_log, logging.WARNING, "dial_failed", message, reason=result.reason.value)
+        if self._addresses:
+            self.dial()
+        else:
+            self.abort("")
+
+    def _begin_log(self, client_header: bytes) -> None:
+        self._identity = client_header[:_ID_SIZE].hex()
+        message = f"connection {self._identity} from {self._source} started"
+        log_event(
+            _log, logging.INFO, "connection_started", message, connection=self._identity, source=str(self._source)
+        )
+
+
+def _level(end: PipeEnd) -> int:
+    if not end.bytes_sent and not end.bytes_received and not end.by_protocol:
+        return logging.DEBUG  # a health probe
+    return logging.WARNING if end.by_protocol else logging.INFO
+
+
+class LegacyClientProxy(_LegacyProxy):
+    """Accepts clients, and dials the server proxy for each."""
+
+    def __init__(self, settings: TunnelSettings, keyring: Keyring) -> None:
+        super().__init__(settings, keyring, _CLIENT_ROLE)
+
+
+class LegacyServerProxy(_LegacyProxy):
+    """Accepts links, and dials the server for each."""
+
+    def __init__(self, settings: TunnelSettings, keyring: Keyring) -> None:
+        super().__init__(settings, keyring, _SERVER_ROLE)

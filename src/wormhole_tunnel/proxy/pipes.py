@@ -1,0 +1,85 @@
+"""What both proxies do with the connections they carry: apply stream events to pipes, and log each pipe's beginning and end."""
+
+from __future__ import annotations
+
+import logging
+
+from wormhole_tunnel.config.settings import TunnelSettings
+from wormhole_tunnel.errors import HandshakeError, LinkTimeout, ProtocolError, RecordError
+from wormhole_tunnel.net.clock import now as read_clock
+from wormhole_tunnel.net.pipe import Pipe, PipeEnd
+from wormhole_tunnel.observe.logs import get_logger, log_event
+from wormhole_tunnel.session import events
+from wormhole_tunnel.session.session import Session, SessionSettings
+from wormhole_tunnel.wire.frames import ResetCode
+
+_log = get_logger("wormhole.conn")
+
+
+def session_settings(settings: TunnelSettings) -> SessionSettings:
+    """What a tunnel's settings mean for each of its sessions."""
+    return SessionSettings(int(settings.resume_timeout), settings.resume_buffer)
+
+
+def is_violation(error: ProtocolError | OSError | None) -> bool:
+    """Whether a link's error ends its session too, since no network could have caused it."""
+    return isinstance(error, ProtocolError) and not isinstance(error, (RecordError, HandshakeError, LinkTimeout))
+
+
+def connection_id(session: Session, stream_id: int) -> str:
+    """The name of a connection, the same in both proxies' logs."""
+    return f"{session.identity.session_id[:4].hex()}/{stream_id}"
+
+
+def pipe_of(stream_owner: object) -> Pipe | None:
+    """The pipe of a stream, unless it never had one."""
+    return stream_owner if isinstance(stream_owner, Pipe) else None
+
+
+def apply_stream_event(event: events.Event) -> None:
+    """Pass a stream's event on to its pipe; other events are left alone."""
+    match event:
+        case events.StreamWritable(stream) if pipe := pipe_of(stream.owner):
+            pipe.writable()
+        case events.StreamAccepted(stream) if pipe := pipe_of(stream.owner):
+            pipe.opened()
+        case events.StreamFinished(stream) if pipe := pipe_of(stream.owner):
+            pipe.finish()
+        case events.StreamReset(stream, code) if pipe := pipe_of(stream.owner):
+            pipe.reset(code)
+
+
+def reset_all(session: Session, code: ResetCode) -> int:
+    """Reset every pipe of a session that is lost; returns how many."""
+    pipes = [pipe_of(stream.owner) for stream in session.take_streams()]
+    for pipe in pipes:
+        if pipe is not None:
+            pipe.reset(code)
+    return len(pipes)
+
+
+def log_start(pipe: Pipe, target: str) -> None:
+    """At `info`, with where it came from and where it goes."""
+    log_event(
+        _log, logging.INFO, "connection_opened", f"{pipe.source} -> {target}", connection=pipe.label, source=pipe.source
+    )
+
+
+def log_end(pipe: Pipe, end: PipeEnd, code: ResetCode | None) -> None:
+    """At `info` with bytes and seconds; at `debug` when not a byte was sent either way, as by a health probe."""
+    seconds = read_clock() - pipe.started_at
+    plain = code is None or code is ResetCode.RESET
+    reason = end.value if code is None or plain else f"{end.value}: {code.name.lower().replace('_', ' ')}"
+    quiet = plain and pipe.sent == pipe.received == 0
+    log_event(
+        _log,
+        logging.DEBUG if quiet else logging.INFO,
+        "connection_closed",
+        f"{pipe.source} closed, {reason}",
+        connection=pipe.label,
+        source=pipe.source,
+        reason=reason,
+        bytes_sent=pipe.sent,
+        bytes_received=pipe.received,
+        seconds=round(seconds, 3),
+    )

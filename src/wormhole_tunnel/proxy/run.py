@@ -1,0 +1,54 @@
+"""Running tunnels in a process: event loop, signals, start and end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from contextlib import AsyncExitStack
+from typing import Final
+
+import uvloop
+
+from wormhole_tunnel.config.keysource import read_keyring
+from wormhole_tunnel.config.options import Mode
+from wormhole_tunnel.config.settings import ProgramSettings, TunnelSettings
+from wormhole_tunnel.crypto.aead import self_test
+from wormhole_tunnel.net.listen import raise_descriptor_limit
+from wormhole_tunnel.observe.logs import get_logger, log_event
+from wormhole_tunnel.proxy.client import ClientProxy
+from wormhole_tunnel.proxy.server import ServerProxy
+
+_log = get_logger("wormhole")
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+def run(tunnels: list[TunnelSettings], program: ProgramSettings) -> int:
+    """Run every tunnel until a signal; returns the exit code. Raises WormholeError where one can't start."""
+    self_test()
+    raise_descriptor_limit()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(tunnels))
+
+
+async def _serve(tunnels: list[TunnelSettings]) -> int:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in _SIGNALS:
+        loop.add_signal_handler(signal_number, stopped.set)
+    async with AsyncExitStack() as stack:
+        for settings in tunnels:
+            await stack.enter_async_context(_proxy(settings))
+        await stopped.wait()
+        log_event(_log, logging.INFO, "stopping", "stopping")
+    return 0
+
+
+def _proxy(settings: TunnelSettings) -> ClientProxy | ServerProxy:
+    keyring = read_keyring(settings.key_file, _warn)
+    kind = ServerProxy if settings.mode is Mode.SERVER else ClientProxy
+    return kind(settings, keyring)
+
+
+def _warn(message: str) -> None:
+    log_event(_log, logging.WARNING, "key_file", message)

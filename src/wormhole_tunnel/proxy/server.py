@@ -1,0 +1,170 @@
+"""The server proxy: accepts links from client proxies, and connects their streams to a server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import socket
+from types import TracebackType
+from typing import Self
+
+from wormhole_tunnel.config.settings import TunnelSettings
+from wormhole_tunnel.errors import ProtocolError
+from wormhole_tunnel.keys.keyring import Keyring
+from wormhole_tunnel.net import clock
+from wormhole_tunnel.net.addresses import Address, SourceAddress
+from wormhole_tunnel.net.dial import Dial, Dialer, Done
+from wormhole_tunnel.net.ephemerals import SystemKeyGenerator
+from wormhole_tunnel.net.link import LinkDriver
+from wormhole_tunnel.net.listen import Listener
+from wormhole_tunnel.net.resolver import Resolver
+from wormhole_tunnel.net.socket_options import set_link_options
+from wormhole_tunnel.net.tasks import Tasks
+from wormhole_tunnel.observe.logs import get_logger, log_event
+from wormhole_tunnel.proxy.gate import Gate
+from wormhole_tunnel.proxy.pipes import is_violation, session_settings
+from wormhole_tunnel.proxy.served import ServedSession
+from wormhole_tunnel.session import events
+from wormhole_tunnel.session.buffers import Buffers
+from wormhole_tunnel.session.host import HandshakeLimited, HostSettings, SessionHost
+from wormhole_tunnel.session.server_link import ServerLink
+from wormhole_tunnel.session.session import Session
+from wormhole_tunnel.session.stream import Stream
+from wormhole_tunnel.wire.frames import ResetCode
+from wormhole_tunnel.wire.negotiation import INSTANCE_SIZE, FramingMode
+
+_log = get_logger("wormhole.link")
+
+
+class ServerProxy:
+    """An async context manager: listens from `__aenter__` on, and ends every connection at `__aexit__`.
+
+    Raises ListenError when an address can't be listened on.
+    """
+
+    def __init__(self, settings: TunnelSettings, keyring: Keyring) -> None:
+        self._settings = settings
+        self._keyring = keyring
+        self._listeners: list[Listener] = []
+        self._served: dict[Session, ServedSession] = {}
+
+    async def __aenter__(self) -> Self:
+        settings = self._settings
+        self._loop = asyncio.get_running_loop()
+        self._tasks = Tasks()
+        self._dialer = Dialer(Resolver(), self._tasks)
+        self._gate = Gate(self._loop, random.Random())
+        self._buffers = Buffers()
+        host_settings = HostSettings(
+            session_settings(settings),
+            settings.max_sessions,
+            settings.max_skew,
+            settings.framing is FramingMode.EXACT,
+            settings.flush_delay,
+        )
+        self._host = SessionHost(
+            self._keyring, os.urandom(INSTANCE_SIZE), host_settings, self._buffers, SystemKeyGenerator(), clock.unix_ms
+        )
+        self._listeners = [Listener.open(address, self._accept) for address in settings.listen]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._gate.close()
+        for served in list(self._served.values()):
+            served.close()
+        await self._tasks.close()
+
+    @property
+    def addresses(self) -> list[Address]:
+        """Where it listens, with the real ports."""
+        return [listener.address for listener in self._listeners]
+
+    # --- links ----------------------------------------------------------------------------------------------------------
+
+    def _accept(self, sock: socket.socket, source: SourceAddress) -> None:
+        set_link_options(sock)
+        link = ServerLink(self._host, self._buffers, clock.now())
+        driver = LinkDriver(self._loop, sock, link, self)
+        driver.source = source
+        self._gate.enter(driver, source)
+
+    def link_event(self, driver: LinkDriver, event: events.Event) -> None:
+        match event:
+            case events.PeerTagged():
+                self._gate.tagged(driver)
+            case events.LinkUp(session, resumed):
+                self._gate.forget(driver)
+                self._link_up(driver, session, resumed)
+            case _:
+                served = self._served_by(driver)
+                if served is not None:
+                    served.link_event(event)
+
+    def _link_up(self, driver: LinkDriver, session: Session, resumed: bool) -> None:
+        served = self._served.get(session)
+        if served is None:
+            served = self._served[session] = ServedSession(self, session)
+        served.attach(driver)
+        word = "resumed" if resumed else "begun"
+        key = session.identity.key_name
+        log_event(
+            _log,
+            logging.INFO,
+            f"session_{word}",
+            f"session {served.name} {word} from {driver.source} with key {key}",
+            session=served.name,
+            source=str(driver.source),
+            key=key,
+        )
+
+    def link_closed(self, driver: LinkDriver, error: ProtocolError | OSError | None) -> None:
+        link = driver.link
+        assert isinstance(link, ServerLink)
+        served = self._served_by(driver)
+        reason = str(error) if error is not None else "closed by the client proxy"
+        if served is not None:
+            if is_violation(error):
+                served.end(ResetCode.PROTOCOL, reason)
+            else:
+                served.link_lost(driver, reason)
+        elif link.refused is not None:
+            log_event(_log, logging.WARNING, "link_refused", f"{driver.source} refused: {link.refused.name.lower()}")
+        self._gate.forget(driver)
+
+    def link_failed(self, driver: LinkDriver, error: ProtocolError) -> bool:
+        """Before a valid tag: keep the socket, silent, instead of closing it."""
+        link = driver.link
+        assert isinstance(link, ServerLink)
+        if link.tagged or link.refused is not None or isinstance(error, HandshakeLimited):
+            return False
+        self._gate.fail(driver, str(error))
+        return True
+
+    def _served_by(self, driver: LinkDriver) -> ServedSession | None:
+        session = driver.link.session
+        return self._served.get(session) if session is not None else None
+
+    # --- sessions -------------------------------------------------------------------------------------------------------
+
+    @property
+    def target(self) -> str:
+        return ",".join(str(address) for address in self._settings.connect)
+
+    def admit(self, stream: Stream) -> ResetCode | None:
+        """Refuse a stream beyond `max_connections`."""
+        open_streams = sum(len(session.streams) for session in self._served)
+        return ResetCode.LIMIT if open_streams > self._settings.max_connections else None
+
+    def connect(self, stream: Stream, done: Done) -> Dial:
+        return self._dialer.dial_soon(self._settings.connect[0], self._settings.connect_timeout, done)
+
+    def session_ended(self, served: ServedSession) -> None:
+        self._host.forget(served.session)
+        self._served.pop(served.session, None)
+

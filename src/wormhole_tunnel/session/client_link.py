@@ -1,0 +1,95 @@
+"""The client proxy's end of a link: it leads. Founds a session, or resumes one."""
+
+from __future__ import annotations
+
+from wormhole_tunnel import limits
+from wormhole_tunnel.errors import FrameError
+from wormhole_tunnel.keys.keyring import Key
+from wormhole_tunnel.session import events
+from wormhole_tunnel.session.buffers import Buffers
+from wormhole_tunnel.session.link import Link, LinkState
+from wormhole_tunnel.session.resume import check_resumed, make_resume
+from wormhole_tunnel.session.session import Session, SessionIdentity, SessionSettings
+from wormhole_tunnel.wire import frames
+from wormhole_tunnel.wire.framing import Framing
+from wormhole_tunnel.wire.handshake import ClientHandshake, Established, KeyGenerator
+from wormhole_tunnel.wire.negotiation import ClientOffer
+
+
+class ClientLink(Link):
+    """Dials in with `offer`. With `session`, that session is resumed on this link; without, a new one is founded.
+
+    `sending` is our direction's framing, `receiving` the server's.
+    """
+
+    def __init__(
+        self,
+        key: Key,
+        offer: ClientOffer,
+        framing: tuple[Framing, Framing],
+        settings: SessionSettings,
+        buffers: Buffers,
+        generator: KeyGenerator,
+        now: float,
+        session: Session | None = None,
+    ) -> None:
+        super().__init__(buffers, now, limits.MESSAGE2_SIZE)
+        self._handshake = ClientHandshake(key, offer, generator)
+        self._framing = framing
+        self._settings = settings
+        self._resuming = session
+        self._pending = memoryview(self._handshake.message1)
+
+    def _receive_message(self, message: bytes) -> bool:
+        established = self._handshake.read_message2(message)
+        self.liveness.confirmed()
+        self._start_records(established, self._framing[0])
+        if self._resuming is None:
+            self._found_session(established)
+        else:
+            self._resume_session(established, self._resuming)
+        return True
+
+    def _found_session(self, established: Established) -> None:
+        sending, receiving = self._framing
+        identity = SessionIdentity(
+            established.session_id,
+            established.resume_key,
+            established.key.name,
+            established.answer.instance,
+            sending,
+            receiving,
+        )
+        session = Session(identity, self._settings, self._buffers, self._now, client=True)
+        self._opening = session.hello()
+        self._attach(session, resumed=False)
+
+    def _resume_session(self, established: Established, session: Session) -> None:
+        """Nothing more is applied from the former link before the server is told how much was."""
+        former = session.link
+        session.fence(self._now)
+        if former is not None:
+            self._events.append(events.Fenced(former))
+        self._opening = frames.pack_resume(make_resume(session, established.transcript))
+        self.state = LinkState.CONFIRMING
+
+    def _attach(self, session: Session, resumed: bool) -> None:
+        self.session = session
+        session.attach(self)
+        self.state = LinkState.UP
+        self._events.append(events.LinkUp(session, resumed))
+
+    def _receive_first_frame(self, frame: frames.Frame) -> events.Event | None:
+        session = self._resuming
+        if session is None and isinstance(frame, frames.Hello) and self.session is not None:
+            self.session.receive_hello(frame)
+            return None
+        if session is not None and self.established is not None:
+            if isinstance(frame, frames.NoSession):
+                return events.SessionRefused()
+            if isinstance(frame, frames.Resumed):
+                check_resumed(session, self.established.transcript, frame)
+                session.resume_from(frame.rx_next)
+                self._attach(session, resumed=True)
+                return None
+        raise FrameError(f"{type(frame).__name__} is not what a server begins with")

@@ -1,0 +1,303 @@
+"""A link: one TCP connection's worth of protocol, without the socket. Handshake, then records in both directions.
+
+The shell asks where to receive (`receive_space`, `received`), drains `next_event`, and pulls output with `data_to_send`
+whenever its socket can take some: what leaves next is decided as late as possible.
+
+    HANDSHAKE --peer verified--> CONFIRMING --session attached--> UP
+        any state --close, fence, a failed tag, a deadline--> CLOSED
+
+`ClientLink` and `ServerLink` (client_link.py, server_link.py) differ in the first two states only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from enum import Enum, auto
+from typing import Final
+
+from wormhole_tunnel import limits
+from wormhole_tunnel.errors import FrameError, LinkTimeout, RecordError
+from wormhole_tunnel.session import events
+from wormhole_tunnel.session.buffers import Buffers
+from wormhole_tunnel.session.inbox import Inbox
+from wormhole_tunnel.session.liveness import Liveness
+from wormhole_tunnel.session.pacing import Ticker
+from wormhole_tunnel.session.session import Session
+from wormhole_tunnel.wire import frames
+from wormhole_tunnel.wire.framing import Framing
+from wormhole_tunnel.wire.handshake import Established, FramingMode
+from wormhole_tunnel.wire.parser import parse_data, parse_frame
+from wormhole_tunnel.wire.records import RecordOpener, RecordSealer
+
+_UNNUMBERED: Final = frames.FIRST_RELIABLE
+
+
+class LinkState(Enum):
+    HANDSHAKE = auto()
+    CONFIRMING = auto()
+    UP = auto()
+    CLOSED = auto()
+
+
+class Link:
+    """What both ends' links have in common. `now` is in seconds everywhere."""
+
+    def __init__(self, buffers: Buffers, now: float, message_size: int) -> None:
+        self.state = LinkState.HANDSHAKE
+        self.established: Established | None = None
+        self.session: Session | None = None
+        self.liveness = Liveness(now)
+        self.bytes_sent = 0
+        self.bytes_received = 0
+        self._buffers = buffers
+        self._now = now
+        self._events: deque[events.Event] = deque()
+        self._message = memoryview(bytearray(message_size))  # the handshake message that is awaited
+        self._message_end = 0
+        self._stall_reported = False
+        self._inbox: Inbox | None = None
+        self._sealer: RecordSealer | None = None
+        self._record: memoryview | None = None  # an opened payload whose frames are being applied
+        self._position = 0
+        self._first_frame_seen = False
+        self._opening = b""  # the frame that must lead our next record: HELLO, RESUME, RESUMED, NOSESSION
+        self._pending = memoryview(b"")  # bytes for the socket that it has not taken yet
+        self._out: memoryview | None = None  # the buffer that `_pending` lies in
+        self._sending: Framing | None = None
+        self._hold_until: float | None = None
+        self._ticker: Ticker | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Nothing more will be said on this link: close its socket."""
+        return False
+
+    # --- receiving ------------------------------------------------------------------------------------------------------
+
+    def receive_space(self) -> memoryview:
+        """Where the shell's next `recv_into` goes, never empty; no more than the handshake needs before it is done."""
+        return self._message[self._message_end :] if self._inbox is None else self._inbox.space()
+
+    def received(self, length: int, now: float) -> None:
+        """`length` bytes were received into `receive_space`."""
+        self._now = now
+        self.bytes_received += length
+        self.liveness.heard_at = now
+        self._stall_reported = False
+        if self._inbox is None:
+            self._message_end += length
+        else:
+            self._inbox.filled(length)
+
+    def receive_data(self, data: memoryview, now: float) -> int:
+        """Take a copy of as much of `data` as fits; returns how much. Drain `next_event` before the rest."""
+        space = self.receive_space()
+        length = min(len(space), len(data))
+        space[:length] = data[:length]
+        self.received(length, now)
+        return length
+
+    def next_event(self) -> events.Event | None:
+        """The next thing that happened. Raises ProtocolError: close the link, and end the session unless it is a
+        RecordError or HandshakeError, which a network can cause and which therefore end only the link."""
+        while self.state is not LinkState.CLOSED:
+            if self._events:
+                return self._events.popleft()
+            if self._record is not None:
+                event = self._apply_next_frame(self._record)
+                if event is not None:
+                    return event
+            elif not self._open_next_record():
+                break
+        return None
+
+    def _open_next_record(self) -> bool:
+        if self._inbox is None:
+            return self._message_end == len(self._message) and self._receive_message(bytes(self._message))
+        self._record = self._inbox.next_record()
+        self._position = 0
+        return self._record is not None
+
+    def _receive_message(self, message: bytes) -> bool:
+        """Take the peer's handshake message; tells whether to go on at once. Raises HandshakeError."""
+        raise NotImplementedError
+
+    def _apply_next_frame(self, record: memoryview) -> events.Event | None:
+        position = self._position
+        code = record[position] if position < len(record) else frames.PADDING
+        if code == frames.PADDING:
+            self._finish_record()
+            return None
+        session = self.session
+        if code == frames.DATA and session is not None:
+            bounds = parse_data(record, position)
+            self._position = bounds.end
+            return session.receive_data(bounds.stream, record[bounds.start : bounds.end], self._now)
+        frame, self._position = parse_frame(record, position)
+        if not self._first_frame_seen:
+            self._first_frame_seen = True
+            return self._receive_first_frame(frame)
+        if code >= _UNNUMBERED and session is not None:
+            return session.receive_frame(frame, self._now)
+        return self._receive_link_frame(frame)
+
+    def _finish_record(self) -> None:
+        self._record = None
+        if self._inbox is not None:
+            self._inbox.record_applied()
+
+    def _receive_first_frame(self, frame: frames.Frame) -> events.Event | None:
+        raise NotImplementedError
+
+    def _receive_link_frame(self, frame: frames.Frame) -> events.Event | None:
+        """Frames that belong to the link and are not counted."""
+        session = self.session
+        match frame:
+            case frames.Ack(rx_next) if session is not None:
+                session.outbound.acknowledge(rx_next)
+            case frames.Ping(token):
+                self.liveness.owe_pong(token)
+            case frames.Pong(token):
+                if self.liveness.receive_pong(token, self._now) and session is not None:
+                    session.round_trip = self.liveness.round_trip
+            case _:
+                raise FrameError(f"{type(frame).__name__} where it is not allowed")
+        return None
+
+    # --- sending --------------------------------------------------------------------------------------------------------
+
+    def data_to_send(self, now: float) -> memoryview | None:
+        """Bytes for the socket, or None. Say with `data_sent` how many it took; what is left is given again."""
+        self._now = now
+        if not self._pending and self.state is not LinkState.CLOSED and self._sealer is not None:
+            self._seal_next_record(self._sealer, now)
+        return self._pending or None
+
+    def data_sent(self, length: int) -> None:
+        """The socket took `length` bytes of what `data_to_send` gave."""
+        self.bytes_sent += length
+        self._pending = self._pending[length:]
+        if not self._pending and self._out is not None:
+            self._buffers.records.give(self._out)
+            self._out = None
+
+    def _seal_next_record(self, sealer: RecordSealer, now: float) -> None:
+        if not self._record_is_due(now):
+            return
+        prefix = self._prefix(now)
+        session = self.session
+        if session is None:
+            self._seal_alone(sealer, prefix)
+            return
+        payload, buffer = session.outbound.take_record(prefix, now)
+        self._seal(sealer, payload)
+        session.outbound.release(buffer)
+        self._hold_until = None
+
+    def _seal_alone(self, sealer: RecordSealer, prefix: bytes) -> None:
+        """A record of link frames only: no session runs on this link yet."""
+        assert self._sending is not None
+        payload = bytearray(self._sending.padded(len(prefix)))
+        payload[: len(prefix)] = prefix
+        self._seal(sealer, memoryview(payload))
+
+    def _seal(self, sealer: RecordSealer, payload: memoryview) -> None:
+        self._out = self._buffers.records.take()
+        size = sealer.seal_into(payload, self._out)
+        self._pending = self._out[:size]
+
+    def _record_is_due(self, now: float) -> bool:
+        if self._ticker is not None:
+            return self._ticker.take(now)
+        if self._opening:
+            return True
+        if self.liveness.owes(now):
+            return True
+        session = self.session
+        if session is None or self.state is not LinkState.UP:
+            return False
+        deadline = session.ack_deadline
+        if deadline is not None and now >= deadline:
+            return True
+        return session.outbound.pending and not self._held_back(session, now)
+
+    def _held_back(self, session: Session, now: float) -> bool:
+        """Buffered framing waits until a quantum is full or its delay has passed."""
+        sending = self._sending
+        if sending is None or sending.mode is not FramingMode.BUFFERED or session.outbound.urgent:
+            return False
+        if sending.padded(session.outbound.composed_bytes) > sending.padded(0) or session.outbound.full:
+            return False
+        if self._hold_until is None:
+            self._hold_until = now + sending.flush_delay
+        return now < self._hold_until
+
+    def _prefix(self, now: float) -> bytes:
+        """The link's own frames for the next record; at most `HEADROOM` bytes."""
+        opening, self._opening = self._opening, b""
+        ack = self.session.take_ack() if self.session is not None and self.state is LinkState.UP else b""
+        return opening + ack + self.liveness.take_frames(now)
+
+    # --- time, ends -----------------------------------------------------------------------------------------------------
+
+    def next_deadline(self) -> float | None:
+        """When `handle_deadline` wants to be called, in `now`'s seconds."""
+        if self.state is LinkState.CLOSED:
+            return None
+        deadline = min(self.liveness.deadline(), self._suspect_at())
+        if self._ticker is not None:
+            return min(deadline, self._ticker.next_tick)
+        if self._hold_until is not None:
+            deadline = min(deadline, self._hold_until)
+        if self.session is not None and self.session.ack_deadline is not None:
+            deadline = min(deadline, self.session.ack_deadline)
+        return deadline
+
+    def _suspect_at(self) -> float:
+        """When data will have been unacknowledged, without a byte heard, for long enough to dial a spare link."""
+        oldest = self.session.outbound.retention.oldest if self.session is not None else None
+        if oldest is None or self._stall_reported or self.state is not LinkState.UP:
+            return math.inf
+        return self.liveness.suspect_at(oldest.sealed_at)
+
+    def handle_deadline(self, now: float) -> None:
+        """Raises LinkTimeout when the peer has been silent for too long; afterwards pull `data_to_send` as usual."""
+        self._now = now
+        if self.state is not LinkState.CLOSED and self.liveness.dead(now):
+            raise LinkTimeout(self.liveness.reason(now))
+        if now >= self._suspect_at():
+            self._stall_reported = True
+            self._events.append(events.LinkStalled())
+
+    def receive_eof(self, now: float) -> None:
+        """The peer's TCP connection ended. Raises RecordError when that was in the middle of a record."""
+        self._now = now
+        if self._inbox is not None and self._inbox.partial:
+            raise RecordError("the link was cut in the middle of a record")
+
+    def fence(self) -> None:
+        """Drop everything received and not applied, and apply nothing any more."""
+        self.close()
+
+    def close(self) -> None:
+        """Give all buffers back. Idempotent."""
+        self.state = LinkState.CLOSED
+        self._record = None
+        self._events.clear()
+        self._pending = memoryview(b"")
+        if self._inbox is not None:
+            self._inbox.close()
+        if self._out is not None:
+            self._buffers.records.give(self._out)
+            self._out = None
+
+    def _start_records(self, established: Established, sending: Framing) -> None:
+        """The handshake's secrets are there: records from now on, in both directions."""
+        self.established = established
+        self._sending = sending
+        self._sealer = RecordSealer(established.cipher, established.send_secret)
+        opener = RecordOpener(established.cipher, established.receive_secret)
+        self._inbox = Inbox(self._buffers, opener)
+        if sending.mode is FramingMode.CONSTANT:
+            self._ticker = Ticker(sending.interval, self._now)

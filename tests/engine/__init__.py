@@ -1,0 +1,1 @@
+"""The whole protocol without a socket: two ends, a virtual clock, and a hostile wire between them."""
