@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -12,12 +12,12 @@ from wormhole_tunnel.cli.entry import run_command
 from wormhole_tunnel.cli.group import SUBCOMMANDS, WormholeGroup, click_option, typed_values
 from wormhole_tunnel.config.options import OPTIONS
 
-_HELP = """Carry TCP connections, encrypted, between two machines.
+SUMMARY: Final = """Carry TCP connections, encrypted, between two machines.
 
 A client proxy accepts clients and carries their connections to a server proxy (-S), which connects to the server. Both
 share a secret key.
 """
-_HELP_WIDTH = 100  # columns at the most; a narrower terminal gets what it has
+_HELP_WIDTH: Final = 100  # columns at the most; a narrower terminal gets what it has
 
 
 def _proxy_or_subcommand(**parameters: object) -> int:
@@ -41,7 +41,7 @@ def command() -> click.Group:
         callback=_proxy_or_subcommand,
         params=[click_option(option) for option in OPTIONS],
         commands=SUBCOMMANDS,
-        help=_HELP,
+        help=SUMMARY,
         invoke_without_command=True,
         subcommand_metavar="[COMMAND]",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _HELP_WIDTH},

@@ -55,20 +55,20 @@ def whole_number(lowest: int, highest: int) -> Kind:
 
 def size(lowest: int, highest: int) -> Kind:
     """Bytes: `1024`, `64KiB`, `16MiB`, `1GiB`."""
-    allowed = f"a size from {format_size(lowest)} to {format_size(highest)}, as in 1024, 64KiB or 16MiB"
+    allowed = f"a size from {format_size(lowest)} to {format_size(highest)} (units: B, KiB, MiB, GiB)"
     return Kind("SIZE", allowed, lambda text: _size(text, lowest, highest))
 
 
 def rate(lowest: int, highest: int) -> Kind:
     """Bytes per second: `64KiB/s`."""
-    allowed = f"a rate from {format_size(lowest)}/s to {format_size(highest)}/s, as in 64KiB/s"
+    allowed = f"a rate from {format_size(lowest)}/s to {format_size(highest)}/s (units: B/s, KiB/s, MiB/s, GiB/s)"
     return Kind("RATE", allowed, lambda text: _size(text.removesuffix("/s"), lowest, highest))
 
 
 def duration(lowest: float, highest: float, *, or_off: bool = False) -> Kind:
     """Seconds: `30s`, `5m`, `250ms`, a bare number; 0 as well where that turns something off."""
     off = ", or 0 for off" if or_off else ""
-    allowed = f"a time from {format_duration(lowest)} to {format_duration(highest)}{off}, as in 250ms, 30s or 5m"
+    allowed = f"a time from {format_duration(lowest)} to {format_duration(highest)}{off} (units: ms, s, m, h, d)"
     return Kind("TIME", allowed, lambda text: _duration(text, lowest, highest, or_off=or_off))
 
 
