@@ -22,6 +22,7 @@ _FORMS = "host:port, [ipv6]:port, :port or unix:/path"
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE | re.ASCII)
 _TWO_WORDS = re.compile(r"(\S+)\s+:?(\d+)", re.ASCII)
+_SCOPE = re.compile(r"[a-z0-9_.-]+", re.IGNORECASE | re.ASCII)
 _DIGITS = re.compile(r"\d+", re.ASCII)
 
 
@@ -116,6 +117,8 @@ def parse_address_list(text: str, default_host: str = DEFAULT_HOST) -> tuple[Add
 
 
 def _refuse_known_slips(text: str) -> None:
+    if not text.isprintable():
+        raise AddressError(f"{text!r} has characters that no address has: type {_FORMS}")
     if words := _TWO_WORDS.fullmatch(text):
         host, port = words.groups()
         raise AddressError(f"{text!r} has a space where the colon belongs: type {_suggest(host.rstrip(':'), port)}")
@@ -211,6 +214,7 @@ def _as_ipv4(host: str) -> ipaddress.IPv4Address | None:
 
 def _as_ipv6(host: str) -> ipaddress.IPv6Address | None:
     try:
-        return ipaddress.IPv6Address(host)
+        address = ipaddress.IPv6Address(host)
     except ValueError:
         return None
+    return address if _SCOPE.fullmatch(address.scope_id or "0") else None

@@ -66,8 +66,7 @@ class Attempt:
     def _connected(self, sock: socket.socket) -> None:
         self._loop.remove_writer(sock)
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code == 0 and sock.getsockname() == self._peer:
-            # Nobody listens, and the kernel picked that very port for our end: TCP connects such a socket to itself.
+        if code == 0 and is_self_connected(sock):
             code = errno.ECONNREFUSED
         self._finish(_error(code) if code else sock)
 
@@ -76,6 +75,14 @@ class Attempt:
         if isinstance(result, OSError) and sock is not None:
             sock.close()
         self._done(self, result)
+
+
+def is_self_connected(sock: socket.socket) -> bool:
+    """Whether a TCP socket is its own peer.
+
+    Where nobody listens, the kernel may pick that very port for our end, and TCP then connects the socket to itself.
+    """
+    return sock.family != socket.AF_UNIX and sock.getsockname() == sock.getpeername()
 
 
 def _open(family: socket.AddressFamily) -> socket.socket:

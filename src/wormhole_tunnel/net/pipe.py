@@ -23,7 +23,6 @@ from wormhole_tunnel.net.socket_options import reset_on_close
 from wormhole_tunnel.session.stream import Stream
 from wormhole_tunnel.wire.frames import ResetCode, SourceAddress
 
-
 _MORE_LIKELY: Final = 16 * 1024  # a read of this many bytes is worth another try before the socket is watched again
 
 

@@ -69,12 +69,15 @@ def literal_endpoint(host: str, port: int) -> Endpoint | None:
 class Resolver:
     """Looks names up for one event loop.
 
-    `look_up` and `threads` are parameters for tests and for other sources of names.
+    Another source of names, number of threads or clock than usual can be given.
     """
 
-    def __init__(self, look_up: LookUp = look_up, threads: int = MAX_THREADS) -> None:
+    def __init__(
+        self, look_up: LookUp = look_up, threads: int = MAX_THREADS, now: Callable[[], float] = clock.now
+    ) -> None:
         self._threads = _DaemonThreads(threads)
         self._look_up = look_up
+        self._now = now
         self._waiting: dict[str, list[asyncio.Future[tuple[Endpoint, ...]]]] = {}
         self._cache: dict[str, tuple[float, tuple[Endpoint, ...]]] = {}
 
@@ -93,7 +96,7 @@ class Resolver:
 
     def _cached(self, host: str) -> tuple[Endpoint, ...] | None:
         expires, endpoints = self._cache.get(host, (0.0, None))
-        return endpoints if expires > clock.now() else None
+        return endpoints if expires > self._now() else None
 
     async def _wait_for(self, host: str) -> tuple[Endpoint, ...]:
         loop = asyncio.get_running_loop()
@@ -127,7 +130,7 @@ class Resolver:
                 future.set_result(result)
 
     def _remember(self, host: str, endpoints: tuple[Endpoint, ...]) -> None:
-        now = clock.now()
+        now = self._now()
         self._cache = {name: entry for name, entry in self._cache.items() if entry[0] > now}
         self._cache[host] = (now + CACHE_TIME, endpoints)
 

@@ -19,7 +19,7 @@ from wormhole_tunnel.net.addresses import SourceAddress
 from wormhole_tunnel.net.link import LinkDriver
 from wormhole_tunnel.net.socket_options import reset_on_close
 from wormhole_tunnel.observe.logs import get_logger, log_event
-from wormhole_tunnel.session.admission import LinkPool, ProbePool, TaggedPool
+from wormhole_tunnel.session.admission import ProbePool, TaggedPool
 
 _log = get_logger("wormhole.handshake")
 _DISCARD_AT_ONCE = 4096

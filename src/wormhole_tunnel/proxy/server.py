@@ -167,4 +167,3 @@ class ServerProxy:
     def session_ended(self, served: ServedSession) -> None:
         self._host.forget(served.session)
         self._served.pop(served.session, None)
-

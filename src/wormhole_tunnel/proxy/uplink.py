@@ -19,7 +19,7 @@ from wormhole_tunnel.errors import LinkTimeout, ProtocolError
 from wormhole_tunnel.keys.keyring import Key
 from wormhole_tunnel.net import clock
 from wormhole_tunnel.net.addresses import Address
-from wormhole_tunnel.net.dial import Dial, DialError, Dialer
+from wormhole_tunnel.net.dial import Dial, Dialer, DialError
 from wormhole_tunnel.net.link import LinkDriver
 from wormhole_tunnel.net.pump import Pump
 from wormhole_tunnel.net.socket_options import set_link_options
@@ -141,7 +141,9 @@ class Uplink:
     def _failed(self, message: str, event: str) -> None:
         """An attempt came to nothing: say so and try again later."""
         pause = self._backoff.pause()
-        log_event(_log, logging.WARNING, event, f"{message}; trying again", server=str(self.address), pause=round(pause, 2))
+        log_event(
+            _log, logging.WARNING, event, f"{message}; trying again", server=str(self.address), pause=round(pause, 2)
+        )
         self._retry_after(pause)
 
     def _retry_after(self, pause: float) -> None:
@@ -166,7 +168,13 @@ class Uplink:
             case events.Fenced():
                 self._drop_driver()
             case events.LinkStalled():
-                log_event(_log, logging.INFO, "link_stalled", "no word from the server proxy; dialling a spare link", server=str(self.address))
+                log_event(
+                    _log,
+                    logging.INFO,
+                    "link_stalled",
+                    "no word from the server proxy; dialling a spare link",
+                    server=str(self.address),
+                )
                 self.dial()
             case events.SessionRefused():
                 driver.close()
@@ -209,7 +217,13 @@ class Uplink:
         if is_violation(error) or not session.resume_timeout:
             self._lose_session(reason)
         else:
-            log_event(_log, logging.WARNING, "link_lost", f"link to {self.address} lost: {reason}; resuming", server=str(self.address))
+            log_event(
+                _log,
+                logging.WARNING,
+                "link_lost",
+                f"link to {self.address} lost: {reason}; resuming",
+                server=str(self.address),
+            )
             self._expire_session_later(session)
         if _was_good(driver, clock.now() - self._up_since):
             self._backoff.restart()
@@ -248,7 +262,14 @@ class Uplink:
         self.session = self.pump = None
         streams = reset_all(session, ResetCode.SESSION_LOST)
         session.end()
-        log_event(_log, logging.WARNING, "session_lost", f"session with {self.address} lost: {reason}", server=str(self.address), connections=streams)
+        log_event(
+            _log,
+            logging.WARNING,
+            "session_lost",
+            f"session with {self.address} lost: {reason}",
+            server=str(self.address),
+            connections=streams,
+        )
 
     def close(self) -> None:
         """Reset every stream, tell the server, and stop."""

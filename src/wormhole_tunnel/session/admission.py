@@ -118,6 +118,9 @@ class HandshakeLimiter:
         self._all = TokenBucket(HANDSHAKE_RATE, HANDSHAKE_BURST)
         self._by_key: OrderedDict[str, TokenBucket] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._by_key)
+
     def allow(self, key_name: str, now: float, *, resume: bool) -> bool:
         """Whether to answer a handshake with this key; one that is refused uses up nothing. `now` in monotonic seconds."""
         of_key = self._bucket(key_name)

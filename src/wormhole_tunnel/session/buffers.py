@@ -10,7 +10,8 @@ from typing import Final
 
 from wormhole_tunnel.limits import MAX_RECORD_WIRE
 
-BUFFER_SIZE: Final = MAX_RECORD_WIRE
+HEADROOM: Final = 64  # in front of a record's frames, for those of its link: RESUME, the longest, has 61 bytes
+BUFFER_SIZE: Final = HEADROOM + MAX_RECORD_WIRE
 _FREE_BUFFERS_KEPT: Final = 64
 
 

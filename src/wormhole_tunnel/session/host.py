@@ -163,4 +163,3 @@ class SessionHost:
         removed = {key.name for key in self.keyring if kept.get(key.name) != key.secret}
         self.keyring = keyring
         return [session for session in self.sessions.values() if session.identity.key_name in removed]
-

@@ -16,7 +16,6 @@ from collections import deque
 from enum import Enum, auto
 from typing import Final
 
-from wormhole_tunnel import limits
 from wormhole_tunnel.errors import FrameError, LinkTimeout, RecordError
 from wormhole_tunnel.session import events
 from wormhole_tunnel.session.buffers import Buffers
@@ -100,7 +99,8 @@ class Link:
 
     def next_event(self) -> events.Event | None:
         """The next thing that happened. Raises ProtocolError: close the link, and end the session unless it is a
-        RecordError or HandshakeError, which a network can cause and which therefore end only the link."""
+        RecordError or HandshakeError, which a network can cause and which therefore end only the link.
+        """
         while self.state is not LinkState.CLOSED:
             if self._events:
                 return self._events.popleft()

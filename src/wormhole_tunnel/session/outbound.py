@@ -15,13 +15,12 @@ from typing import Final
 
 from wormhole_tunnel.errors import FrameError, LimitError
 from wormhole_tunnel.limits import CONTROL_BUFFER
-from wormhole_tunnel.session.buffers import BufferPool
+from wormhole_tunnel.session.buffers import HEADROOM, BufferPool
 from wormhole_tunnel.session.retention import Chunk, Retention
 from wormhole_tunnel.session.stream import Stream
 from wormhole_tunnel.wire.frames import DATA_HEADER, pack_data_header_into
 from wormhole_tunnel.wire.framing import Framing
 
-HEADROOM: Final = 64  # RESUME, the longest frame a link adds, has 61 bytes
 _CONTROL_ROOM: Final = 64  # data leaves this much at a record's end for a FIN, so that it rides along
 _ZEROS: Final = bytes(16 * 1024)
 

@@ -1,6 +1,6 @@
 """Proofs for RESUME and RESUMED: who resumes knows the session's key, and speaks on this very link.
 
-    mac = HMAC-SHA256(k_res, role || h || sid || gen || rx_next)        role "c" or "s", h the link's transcript hash
+mac = HMAC-SHA256(k_res, role || h || sid || gen || rx_next)        role "c" or "s", h the link's transcript hash
 """
 
 from __future__ import annotations
