@@ -1,7 +1,7 @@
 """Every error that wormhole raises on purpose.
 
-Two trees. `WormholeError` is for the user: its text is one line that says what to do, and its class has the exit code.
-`ProtocolError` is for the wire: whatever bytes a peer sends, a parser of the sans-I/O core raises one of these and nothing else.
+Two trees. `WormholeError` is for the user: its text is one line that says what to do, its class has the exit code.
+`ProtocolError` is for the wire: whatever bytes a peer sends, a parser of the core raises one of these and nothing else.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class FlowControlError(ProtocolError):
     """A peer sent more than its window allows."""
 
 
-class LinkTimeout(ProtocolError):
+class LinkTimeoutError(ProtocolError):
     """The peer has been silent for too long."""
 
 

@@ -18,4 +18,4 @@ def run_proxy(typed: Mapping[str, str]) -> int:
     """
     settings = from_sources(typed, os.environ)
     with logs.setup(settings.program.log, settings.program.log_format, sys.stderr):
-        return run(list(settings.tunnels), settings.program)
+        return run(list(settings.tunnels))

@@ -62,10 +62,22 @@ Done = Callable[[socket.socket | DialError], None]
 class Dial:
     """A dial under way. Its callback is called once, from the event loop, unless `cancel` came first."""
 
-    __slots__ = ("_address", "_attempts", "_done", "_errors", "_look_up", "_loop", "_next", "_timeout", "_waiting")
+    __slots__ = (
+        "_address",
+        "_attempt_delay",
+        "_attempts",
+        "_done",
+        "_errors",
+        "_look_up",
+        "_loop",
+        "_next",
+        "_timeout",
+        "_waiting",
+    )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, address: Address, timeout: float, done: Done) -> None:
-        self._loop = loop
+    def __init__(self, address: Address, time_limit: float, attempt_delay: float, done: Done) -> None:
+        self._loop = loop = asyncio.get_running_loop()
+        self._attempt_delay = attempt_delay
         self._address = address
         self._done: Done | None = done
         self._attempts: list[Attempt] = []
@@ -73,7 +85,7 @@ class Dial:
         self._errors: list[OSError] = []
         self._look_up: asyncio.Task[None] | None = None
         self._next: asyncio.TimerHandle | None = None
-        self._timeout = loop.call_later(timeout, self._timed_out, timeout)
+        self._timeout = loop.call_later(time_limit, self._timed_out, time_limit)
 
     def cancel(self) -> None:
         """Give up: no callback follows, every socket is closed. Harmless once it is done."""
@@ -112,7 +124,7 @@ class Dial:
             self._next = None
         self._attempts.append(Attempt(self._loop, self._waiting.popleft(), self._attempt_done))
         if self._waiting:
-            self._next = self._loop.call_later(ATTEMPT_DELAY, self._try_next)
+            self._next = self._loop.call_later(self._attempt_delay, self._try_next)
 
     def _attempt_done(self, attempt: Attempt, result: socket.socket | OSError) -> None:
         self._attempts.remove(attempt)
@@ -125,8 +137,8 @@ class Dial:
         elif not self._attempts:
             self._finish(_most_telling(self._address, self._errors))
 
-    def _timed_out(self, timeout: float) -> None:
-        self._finish(DialError(DialReason.TIMEOUT, f"{self._address}: no answer within {timeout:g} s"))
+    def _timed_out(self, time_limit: float) -> None:
+        self._finish(DialError(DialReason.TIMEOUT, f"{self._address}: no answer within {time_limit:g} s"))
 
     def _finish(self, result: socket.socket | DialError) -> None:
         done = self._done
@@ -138,16 +150,17 @@ class Dial:
 class Dialer:
     """Makes connections; shares one resolver and its cache."""
 
-    def __init__(self, resolver: Resolver, tasks: Tasks) -> None:
+    def __init__(self, resolver: Resolver, tasks: Tasks, attempt_delay: float = ATTEMPT_DELAY) -> None:
         self._resolver = resolver
         self._tasks = tasks
+        self._attempt_delay = attempt_delay
 
     def dial_soon(self, address: Address, time_limit: float, done: Done) -> Dial:
         """Connect within `time_limit` seconds and call `done` with the socket or a DialError, after this has returned.
 
         The socket is non-blocking, without delay (TCP_NODELAY) and with keepalive; it belongs to the callback.
         """
-        dial = Dial(asyncio.get_running_loop(), address, time_limit, done)
+        dial = Dial(address, time_limit, self._attempt_delay, done)
         if isinstance(address, UnixAddress):
             dial.start((address.path,))
         elif endpoint := literal_endpoint(address.host, address.port):

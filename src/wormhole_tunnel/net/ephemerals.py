@@ -10,7 +10,9 @@ class SystemKeyGenerator:
     """A `KeyGenerator`: each key is new."""
 
     def x25519(self) -> X25519PrivateKey:
+        """A new X25519 key."""
         return X25519PrivateKey.generate()
 
     def mlkem(self) -> MLKEM768PrivateKey:
+        """A new ML-KEM-768 key."""
         return MLKEM768PrivateKey.generate()

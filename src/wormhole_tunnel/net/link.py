@@ -30,7 +30,7 @@ class LinkHandler(Protocol):
     def link_event(self, driver: LinkDriver, event: Event) -> None:
         """Any event but data."""
 
-    def link_failed(self, driver: LinkDriver, error: ProtocolError) -> bool:
+    def link_failed(self, driver: LinkDriver, error: ProtocolError, /) -> bool:
         """The peer broke the protocol; True when the handler has taken the socket over and no `link_closed` is due."""
 
     def link_closed(self, driver: LinkDriver, error: ProtocolError | OSError | None) -> None:

@@ -4,15 +4,14 @@ Towards the link: the socket is read straight into the record being composed, wh
 open, what a client sends is read into a small buffer of its own instead, so that the stream can still move to another
 session, and a client that gives up is noticed.
 
-Towards the socket: what the socket does not take at once is queued here, bounded by the stream's window. FIN becomes
-`shutdown` after exactly the bytes before it were written; RST becomes a reset, and neither is ever mistaken for the other.
+Towards the socket: what it does not take at once is queued (socket_writer.py). FIN becomes `shutdown` after exactly the
+bytes before it were written; RST becomes a reset, and neither is ever mistaken for the other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections import deque
 from enum import Enum
 from typing import Final, Protocol
 
@@ -20,6 +19,8 @@ from wormhole_tunnel.limits import EARLY_DATA
 from wormhole_tunnel.net.clock import now as read_clock
 from wormhole_tunnel.net.pump import Pump
 from wormhole_tunnel.net.socket_options import reset_on_close
+from wormhole_tunnel.net.socket_writer import SocketWriter
+from wormhole_tunnel.session.session import Session
 from wormhole_tunnel.session.stream import Stream
 from wormhole_tunnel.wire.frames import ResetCode, SourceAddress
 
@@ -49,12 +50,9 @@ class Pipe:
         "_early_sent",
         "_loop",
         "_owner",
-        "_peer_finished",
-        "_queue",
         "_read_ended",
         "_watching",
-        "_write_ended",
-        "_writing",
+        "_writer",
         "address",
         "closed",
         "label",
@@ -82,12 +80,9 @@ class Pipe:
         self.closed = False
         self._early: bytearray | None = None  # what a client sent before its stream was open
         self._early_sent = 0
-        self._queue: deque[memoryview] | None = None  # made when needed: most pipes never are
+        self._writer = SocketWriter(loop, self, sock)
         self._read_ended = False
-        self._peer_finished = False
-        self._write_ended = False
         self._watching = False
-        self._writing = False
 
     # --- beginnings -----------------------------------------------------------------------------------------------------
 
@@ -102,6 +97,7 @@ class Pipe:
         self.stream = stream
         stream.owner = self
         if self._early or (self._early is not None and self._read_ended):
+            self._unwatch()
             pump.enqueue(self, newcomer=True)
 
     def detach(self) -> None:
@@ -119,9 +115,7 @@ class Pipe:
         """Server side: the upstream connection stands."""
         self.socket = sock
         self._watch()
-        if self._queue:
-            self._write_queue()
-        self._end_writing_when_drained()
+        self._writer.connected(sock)
 
     def _end_early(self) -> None:
         self._early = None
@@ -161,23 +155,27 @@ class Pipe:
         if self.closed or stream is None or pump is None or self.socket is None:
             return False
         if self._early is not None:
-            return self._send_early(self._early)
+            return self._take_early_turn(self._early)
         space = pump.session.reserve(stream, most)
         if space is None:
             self._unwatch()
             return False if stream.blocked else None
+        return self._receive_into(space, self.socket, pump.session, stream)
+
+    def _receive_into(self, space: memoryview, sock: socket.socket, session: Session, stream: Stream) -> bool:
+        """Receive into the record; tells whether there may be more."""
         try:
-            length = self.socket.recv_into(space)
+            length = sock.recv_into(space)
         except BlockingIOError:
             self._watch()
             return False
         except OSError:
-            self._reset_locally()
+            self.abort(ResetCode.RESET)
             return False
         if length == 0:
             self._end_reading()
             return False
-        pump.session.commit(stream, length)
+        session.commit(stream, length)
         self.sent += length
         if length < _MORE_LIKELY and length < len(space):
             self._watch()
@@ -193,15 +191,26 @@ class Pipe:
         except BlockingIOError:
             return
         except OSError:
-            self._reset_locally()
+            self.abort(ResetCode.RESET)
             return
         early += data
         self.sent += len(data)
         if not data:
             self._read_ended = True
             self._unwatch()
-        if self.pump is not None and self._send_early(early) is not None:
+        if self.pump is None:
+            return
+        if self._send_early(early) is None:
+            self._unwatch()
+            self.pump.enqueue(self, newcomer=True)
+        else:
             self.pump.committed()
+
+    def _take_early_turn(self, early: bytearray) -> bool | None:
+        outcome = self._send_early(early)
+        if outcome is not None and self._early is not None and not self._read_ended:
+            self._watch()
+        return outcome
 
     def _send_early(self, early: bytearray) -> bool | None:
         """As `take_turn`, for what was read early."""
@@ -237,78 +246,34 @@ class Pipe:
     # --- from the stream to the socket ----------------------------------------------------------------------------------
 
     def deliver(self, data: memoryview) -> None:
-        """Write the stream's next bytes; what the socket does not take now is copied and kept."""
-        if self.closed:
-            return
-        length = len(data)
-        self.received += length
-        sent = 0
-        if not self._queue and self.socket is not None:
-            sent = self._send(self.socket, data)
-        if sent < length and not self.closed:
-            if self._queue is None:
-                self._queue = deque()
-            self._queue.append(memoryview(bytes(data[sent:])))
-
-    def _send(self, sock: socket.socket, data: memoryview) -> int:
-        try:
-            sent = sock.send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self._reset_locally()
-            return 0
-        if sent < len(data) and not self._writing:
-            self._writing = True
-            self._loop.add_writer(sock, self._write_queue)
-        if sent:
-            self._consumed(sent)
-        return sent
-
-    def _consumed(self, length: int) -> None:
-        assert self.pump is not None
-        assert self.stream is not None
-        if self.pump.session.consumed(self.stream, length, read_clock()):
-            self.pump.wake()
-
-    def _write_queue(self) -> None:
-        queue, sock = self._queue, self.socket
-        while queue and sock is not None and not self.closed:
-            data = queue[0]
-            sent = self._send(sock, data)
-            if sent < len(data):
-                queue[0] = data[sent:]
-                return
-            queue.popleft()
-        self._queue = None
-        self._stop_writing()
-        self._end_writing_when_drained()
-
-    def _stop_writing(self) -> None:
-        if self._writing and self.socket is not None:
-            self._writing = False
-            self._loop.remove_writer(self.socket)
+        """The stream's next bytes."""
+        if not self.closed:
+            self.received += len(data)
+            self._writer.write(data)
 
     def finish(self) -> None:
         """The peer's clean end: `shutdown`, once everything before it is written."""
-        self._peer_finished = True
-        self._end_writing_when_drained()
+        if not self.closed:
+            self._writer.finish()
 
-    def _end_writing_when_drained(self) -> None:
-        if not self._peer_finished or self._write_ended or self._queue or self.socket is None or self.closed:
-            return
-        self._write_ended = True
-        try:
-            self.socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            self._reset_locally()
-        else:
-            self._close_when_done()
+    def consumed(self, length: int) -> None:
+        """The socket has taken bytes: credit for the peer."""
+        pump, stream = self.pump, self.stream
+        if pump is not None and stream is not None and pump.session.consumed(stream, length, read_clock()):
+            pump.wake()
+
+    def write_failed(self) -> None:
+        """The local socket was reset, or does not want any more."""
+        self.abort(ResetCode.RESET)
+
+    def write_finished(self) -> None:
+        """Everything is written and shut down."""
+        self._close_when_done()
 
     # --- ends -----------------------------------------------------------------------------------------------------------
 
     def _close_when_done(self) -> None:
-        if self._read_ended and self._write_ended:
+        if self._read_ended and self._writer.ended:
             self._close(PipeEnd.CLEAN, None)
 
     def reset(self, code: ResetCode) -> None:
@@ -327,10 +292,6 @@ class Pipe:
         self._reset_socket()
         self._close(PipeEnd.LOCAL_RESET, code)
 
-    def _reset_locally(self) -> None:
-        """The local socket was reset."""
-        self.abort(ResetCode.RESET)
-
     def _reset_socket(self) -> None:
         if self.socket is not None:
             reset_on_close(self.socket)
@@ -338,8 +299,8 @@ class Pipe:
     def _close(self, end: PipeEnd, code: ResetCode | None) -> None:
         self.closed = True
         self._unwatch()
-        self._stop_writing()
-        self._early = self._queue = None
+        self._writer.close()
+        self._early = None
         if self.socket is not None:
             self.socket.close()
         self._owner.pipe_ended(self, end, code)

@@ -44,7 +44,9 @@ def set_tcp_options(sock: socket.socket) -> None:
 
 
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, 0 seconds
-_NOT_SENT_LOW: Final = 128 * 1024  # bytes; below, a link's socket counts as writable: the rest of the queue stays with us
+_NOT_SENT_LOW: Final = (
+    128 * 1024
+)  # bytes; below, a link's socket counts as writable: the rest of the queue stays with us
 _LINK_OPTIONS: Final = _known(("TCP_NOTSENT_LOWAT", _NOT_SENT_LOW))
 
 

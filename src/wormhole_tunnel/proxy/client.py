@@ -135,6 +135,7 @@ class ClientProxy:
                 self._open(pipe, uplink)
 
     def pipe_ended(self, pipe: Pipe, end: PipeEnd, code: ResetCode | None) -> None:
+        """Part of `PipeOwner`."""
         self._pipes.discard(pipe)
         log_end(pipe, end, code)
 

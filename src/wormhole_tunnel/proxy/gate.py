@@ -1,8 +1,8 @@
 """Between accept and the first verified record: the links that have proved nothing yet.
 
-Whoever fails before showing a valid tag gets no byte and no telling end: what it sends is thrown away up to a bound, and the
-socket is reset when the handshake's deadline comes. The same holds for one that sends too little. Pools bound how many such
-links there are, in all and from one source; a flood displaces only its like.
+Whoever fails before showing a valid tag gets no byte and no telling end: what it sends is thrown away up to a bound, and
+the socket is reset when the handshake's deadline comes. The same holds for one that sends too little. Pools bound how many
+such links there are, in all and from one source; a flood displaces only its like.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Discard:
         elif self._left <= 0:
             self._loop.remove_reader(self._socket)
 
-    def close(self, reset: bool = True) -> None:
+    def close(self) -> None:
         """Reset the socket. Idempotent."""
         self._gate.forget(self)
         self._timer.cancel()
@@ -79,16 +79,21 @@ class Gate:
         self._sources[link] = source
         evicted = self._probes.add(link, network_of(source))
         if evicted is not None:
-            evicted.close(reset=True)
-            self.forget(evicted)
+            self._reset(evicted)
 
     def tagged(self, driver: LinkDriver) -> None:
         """The link has shown a valid tag: it leaves the pool in which anybody could be."""
         self._probes.remove(driver)
         evicted = self._tagged.add(driver)
         if evicted is not None:
-            evicted.close(reset=True)
-            self.forget(evicted)
+            self._reset(evicted)
+
+    def _reset(self, link: LinkDriver | Discard) -> None:
+        if isinstance(link, LinkDriver):
+            link.close(reset=True)
+        else:
+            link.close()
+        self.forget(link)
 
     def forget(self, link: LinkDriver | Discard) -> None:
         """The link ended, or is confirmed."""
@@ -112,8 +117,7 @@ class Gate:
     def close(self) -> None:
         """Reset them all."""
         for link in list(self._sources):
-            link.close(reset=True)
-            self.forget(link)
+            self._reset(link)
 
 
 def network_of(source: SourceAddress) -> bytes:

@@ -1,11 +1,11 @@
-"""What both proxies do with the connections they carry: apply stream events to pipes, and log each pipe's beginning and end."""
+"""What both proxies do with the connections they carry: apply stream events, and log beginnings and ends."""
 
 from __future__ import annotations
 
 import logging
 
 from wormhole_tunnel.config.settings import TunnelSettings
-from wormhole_tunnel.errors import HandshakeError, LinkTimeout, ProtocolError, RecordError
+from wormhole_tunnel.errors import HandshakeError, LinkTimeoutError, ProtocolError, RecordError
 from wormhole_tunnel.net.clock import now as read_clock
 from wormhole_tunnel.net.pipe import Pipe, PipeEnd
 from wormhole_tunnel.observe.logs import get_logger, log_event
@@ -23,7 +23,7 @@ def session_settings(settings: TunnelSettings) -> SessionSettings:
 
 def is_violation(error: ProtocolError | OSError | None) -> bool:
     """Whether a link's error ends its session too, since no network could have caused it."""
-    return isinstance(error, ProtocolError) and not isinstance(error, (RecordError, HandshakeError, LinkTimeout))
+    return isinstance(error, ProtocolError) and not isinstance(error, (RecordError, HandshakeError, LinkTimeoutError))
 
 
 def connection_id(session: Session, stream_id: int) -> str:

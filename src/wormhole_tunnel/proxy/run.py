@@ -10,10 +10,12 @@ from typing import Final
 
 import uvloop
 
+from wormhole_tunnel import __version__
 from wormhole_tunnel.config.keysource import read_keyring
 from wormhole_tunnel.config.options import Mode
-from wormhole_tunnel.config.settings import ProgramSettings, TunnelSettings
+from wormhole_tunnel.config.settings import TunnelSettings
 from wormhole_tunnel.crypto.aead import self_test
+from wormhole_tunnel.net.addresses import Address
 from wormhole_tunnel.net.listen import raise_descriptor_limit
 from wormhole_tunnel.observe.logs import get_logger, log_event
 from wormhole_tunnel.proxy.client import ClientProxy
@@ -23,7 +25,7 @@ _log = get_logger("wormhole")
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-def run(tunnels: list[TunnelSettings], program: ProgramSettings) -> int:
+def run(tunnels: list[TunnelSettings]) -> int:
     """Run every tunnel until a signal; returns the exit code. Raises WormholeError where one can't start."""
     self_test()
     raise_descriptor_limit()
@@ -38,7 +40,9 @@ async def _serve(tunnels: list[TunnelSettings]) -> int:
         loop.add_signal_handler(signal_number, stopped.set)
     async with AsyncExitStack() as stack:
         for settings in tunnels:
-            await stack.enter_async_context(_proxy(settings))
+            proxy = _proxy(settings)
+            await stack.enter_async_context(proxy)
+            _log_start(settings, proxy.addresses)
         await stopped.wait()
         log_event(_log, logging.INFO, "stopping", "stopping")
     return 0
@@ -46,8 +50,17 @@ async def _serve(tunnels: list[TunnelSettings]) -> int:
 
 def _proxy(settings: TunnelSettings) -> ClientProxy | ServerProxy:
     keyring = read_keyring(settings.key_file, _warn)
-    kind = ServerProxy if settings.mode is Mode.SERVER else ClientProxy
-    return kind(settings, keyring)
+    if settings.mode is Mode.SERVER:
+        return ServerProxy(settings, keyring)
+    return ClientProxy(settings, keyring)
+
+
+def _log_start(settings: TunnelSettings, addresses: list[Address]) -> None:
+    listening = ", ".join(str(address) for address in addresses)
+    target = ", ".join(str(address) for address in settings.connect)
+    kind, other = ("server proxy", "server") if settings.mode is Mode.SERVER else ("client proxy", "server proxy")
+    message = f"wormhole {__version__} {kind} listens on {listening}, {other} is {target}"
+    log_event(_log, logging.INFO, "started", message, version=__version__, mode=settings.mode.value)
 
 
 def _warn(message: str) -> None:

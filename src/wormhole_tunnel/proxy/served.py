@@ -39,10 +39,10 @@ class ServedOwner(Protocol):
     def target(self) -> str:
         """Where streams are connected to, for the log."""
 
-    def admit(self, stream: Stream) -> ResetCode | None:
-        """Why the stream is refused, if it is."""
+    def admit(self) -> ResetCode | None:
+        """Why one more stream is refused, if it is."""
 
-    def connect(self, stream: Stream, done: Done) -> Dial:
+    def connect(self, done: Done) -> Dial:
         """Begin to connect the server."""
 
     def session_ended(self, served: ServedSession) -> None:
@@ -121,6 +121,7 @@ class ServedSession:
     # --- streams --------------------------------------------------------------------------------------------------------
 
     def link_event(self, event: events.Event) -> None:
+        """An event of the link that the session runs on."""
         match event:
             case events.StreamOpened(stream):
                 self._open(stream)
@@ -137,11 +138,11 @@ class ServedSession:
         pipe.label = connection_id(self.session, stream.id)
         pipe.source = str(stream.source.host) if stream.source is not None else "client"
         pipe.attach(self._pump, stream)
-        refusal = self._owner.admit(stream)
+        refusal = self._owner.admit()
         if refusal is not None:
             pipe.abort(refusal)
             return
-        self._dials[stream.id] = self._owner.connect(stream, lambda result: self._connected(pipe, stream, result))
+        self._dials[stream.id] = self._owner.connect(lambda result: self._connected(pipe, stream, result))
 
     def _connected(self, pipe: Pipe, stream: Stream, result: socket.socket | DialError) -> None:
         self._dials.pop(stream.id, None)
@@ -160,6 +161,7 @@ class ServedSession:
             dial.cancel()
 
     def pipe_ended(self, pipe: Pipe, end: PipeEnd, code: ResetCode | None) -> None:
+        """Part of `PipeOwner`."""
         if pipe.stream is not None:
             self._cancel_dial(pipe.stream)
         log_end(pipe, end, code)

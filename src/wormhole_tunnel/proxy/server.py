@@ -28,10 +28,9 @@ from wormhole_tunnel.proxy.pipes import is_violation, session_settings
 from wormhole_tunnel.proxy.served import ServedSession
 from wormhole_tunnel.session import events
 from wormhole_tunnel.session.buffers import Buffers
-from wormhole_tunnel.session.host import HandshakeLimited, HostSettings, SessionHost
+from wormhole_tunnel.session.host import HandshakeLimitedError, HostSettings, SessionHost
 from wormhole_tunnel.session.server_link import ServerLink
 from wormhole_tunnel.session.session import Session
-from wormhole_tunnel.session.stream import Stream
 from wormhole_tunnel.wire.frames import ResetCode
 from wormhole_tunnel.wire.negotiation import INSTANCE_SIZE, FramingMode
 
@@ -55,7 +54,7 @@ class ServerProxy:
         self._loop = asyncio.get_running_loop()
         self._tasks = Tasks()
         self._dialer = Dialer(Resolver(), self._tasks)
-        self._gate = Gate(self._loop, random.Random())
+        self._gate = Gate(self._loop, random.SystemRandom())
         self._buffers = Buffers()
         host_settings = HostSettings(
             session_settings(settings),
@@ -95,6 +94,7 @@ class ServerProxy:
         self._gate.enter(driver, source)
 
     def link_event(self, driver: LinkDriver, event: events.Event) -> None:
+        """Part of `LinkHandler`."""
         match event:
             case events.PeerTagged():
                 self._gate.tagged(driver)
@@ -124,6 +124,7 @@ class ServerProxy:
         )
 
     def link_closed(self, driver: LinkDriver, error: ProtocolError | OSError | None) -> None:
+        """Part of `LinkHandler`."""
         link = driver.link
         assert isinstance(link, ServerLink)
         served = self._served_by(driver)
@@ -141,7 +142,7 @@ class ServerProxy:
         """Before a valid tag: keep the socket, silent, instead of closing it."""
         link = driver.link
         assert isinstance(link, ServerLink)
-        if link.tagged or link.refused is not None or isinstance(error, HandshakeLimited):
+        if link.tagged or link.refused is not None or isinstance(error, HandshakeLimitedError):
             return False
         self._gate.fail(driver, str(error))
         return True
@@ -154,16 +155,19 @@ class ServerProxy:
 
     @property
     def target(self) -> str:
+        """Where streams are connected to, for the log."""
         return ",".join(str(address) for address in self._settings.connect)
 
-    def admit(self, stream: Stream) -> ResetCode | None:
+    def admit(self) -> ResetCode | None:
         """Refuse a stream beyond `max_connections`."""
         open_streams = sum(len(session.streams) for session in self._served)
         return ResetCode.LIMIT if open_streams > self._settings.max_connections else None
 
-    def connect(self, stream: Stream, done: Done) -> Dial:
+    def connect(self, done: Done) -> Dial:
+        """Begin to connect the server."""
         return self._dialer.dial_soon(self._settings.connect[0], self._settings.connect_timeout, done)
 
     def session_ended(self, served: ServedSession) -> None:
+        """The session is over and has given everything back."""
         self._host.forget(served.session)
         self._served.pop(served.session, None)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wormhole_tunnel import limits
-from wormhole_tunnel.errors import LinkTimeout, ProtocolError
+from wormhole_tunnel.errors import LinkTimeoutError, ProtocolError
 from wormhole_tunnel.keys.keyring import Key
 from wormhole_tunnel.net import clock
 from wormhole_tunnel.net.addresses import Address
@@ -89,7 +89,7 @@ class Uplink:
         self._dial: Dial | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        self._backoff = Backoff(random.Random())
+        self._backoff = Backoff(random.SystemRandom())
         self._up_since = 0.0
         self._closed = False
 
@@ -162,6 +162,7 @@ class Uplink:
     # --- what the links report ------------------------------------------------------------------------------------------
 
     def link_event(self, driver: LinkDriver, event: events.Event) -> None:
+        """Part of `LinkHandler`."""
         match event:
             case events.LinkUp(session, resumed):
                 self._link_up(driver, session, resumed)
@@ -200,10 +201,12 @@ class Uplink:
         log_event(_log, logging.INFO, f"link_{word}", f"link to {self.address} {word}", server=str(self.address))
         self._owner.uplink_ready(self)
 
-    def link_failed(self, driver: LinkDriver, error: ProtocolError) -> bool:
+    def link_failed(self, _driver: LinkDriver, _error: ProtocolError, /) -> bool:
+        """Part of `LinkHandler`: a client proxy has no reason to hide a failure."""
         return False
 
     def link_closed(self, driver: LinkDriver, error: ProtocolError | OSError | None) -> None:
+        """Part of `LinkHandler`."""
         if driver is self._candidate:
             self._candidate = None
             self._failed(_explain(driver, error), "handshake_failed")
@@ -297,6 +300,6 @@ def _explain(driver: LinkDriver, error: ProtocolError | OSError | None) -> str:
     """What a handshake that failed can mean, for a log line."""
     if isinstance(error, HandshakeRefusedError):
         return str(error)
-    if driver.link.state is LinkState.HANDSHAKE and (error is None or isinstance(error, (LinkTimeout, OSError))):
+    if driver.link.state is LinkState.HANDSHAKE and (error is None or isinstance(error, (LinkTimeoutError, OSError))):
         return "no answer to the handshake: another key, another protocol version, or not a wormhole server proxy"
     return f"the handshake failed: {error or 'the server proxy closed the link'}"

@@ -10,7 +10,7 @@ from typing import Final
 
 from wormhole_tunnel.limits import MAX_RECORD_WIRE
 
-HEADROOM: Final = 64  # in front of a record's frames, for those of its link: RESUME, the longest, has 61 bytes
+HEADROOM: Final = 96  # in front of a record's frames, for its link's: at most RESUMED, ACK, PONG and PING, 72 bytes
 BUFFER_SIZE: Final = HEADROOM + MAX_RECORD_WIRE
 _FREE_BUFFERS_KEPT: Final = 64
 
@@ -26,6 +26,7 @@ class BufferPool:
         self.in_use = 0
 
     def take(self) -> memoryview:
+        """A buffer to own until `give`."""
         self.in_use += 1
         return self._free.pop() if self._free else memoryview(bytearray(self.size))
 

@@ -7,7 +7,7 @@ handshakes, clocks close enough, framing allowed. Up to the third, whoever asks 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wormhole_tunnel import limits
 from wormhole_tunnel.crypto.aead import choose_cipher
@@ -36,7 +36,7 @@ from wormhole_tunnel.wire.handshake import (
 _MICROSECONDS = 1_000_000
 
 
-class HandshakeLimited(HandshakeError):
+class HandshakeLimitedError(HandshakeError):
     """A key's holder makes handshakes faster than allowed: its link is reset at once, so that it can try again."""
 
 
@@ -44,7 +44,7 @@ class HandshakeLimited(HandshakeError):
 class HostSettings:
     """What a server proxy allows. `flush_delay` in seconds is its own buffered framing's."""
 
-    session: SessionSettings = SessionSettings()
+    session: SessionSettings = field(default_factory=SessionSettings)
     max_sessions: int = limits.MAX_SESSIONS
     max_skew: float = limits.MAX_SKEW
     allow_exact: bool = False
@@ -87,7 +87,7 @@ class SessionHost:
             raise HandshakeError("a first message that was seen before: a replay")
         resuming = offer.wanted_instance != ANY_INSTANCE
         if not self._limiter.allow(handshake.key.name, now, resume=resuming):
-            raise HandshakeLimited(f"too many handshakes with key {handshake.key.name!r}")
+            raise HandshakeLimitedError(f"too many handshakes with key {handshake.key.name!r}")
         status = HandshakeStatus.CLOCK if verdict is Verdict.SKEWED else self._status(offer)
         answer = ServerAnswer(
             unix_ms, status, choose_cipher(offer.ciphers), offer.to_server, offer.to_client, self.instance

@@ -16,7 +16,7 @@ from collections import deque
 from enum import Enum, auto
 from typing import Final
 
-from wormhole_tunnel.errors import FrameError, LinkTimeout, RecordError
+from wormhole_tunnel.errors import FrameError, LinkTimeoutError, RecordError
 from wormhole_tunnel.session import events
 from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.session.inbox import Inbox
@@ -33,6 +33,8 @@ _UNNUMBERED: Final = frames.FIRST_RELIABLE
 
 
 class LinkState(Enum):
+    """See the module."""
+
     HANDSHAKE = auto()
     CONFIRMING = auto()
     UP = auto()
@@ -262,10 +264,10 @@ class Link:
         return self.liveness.suspect_at(oldest.sealed_at)
 
     def handle_deadline(self, now: float) -> None:
-        """Raises LinkTimeout when the peer has been silent for too long; afterwards pull `data_to_send` as usual."""
+        """Raises LinkTimeoutError when the peer has been silent for too long; afterwards pull `data_to_send` as usual."""
         self._now = now
         if self.state is not LinkState.CLOSED and self.liveness.dead(now):
-            raise LinkTimeout(self.liveness.reason(now))
+            raise LinkTimeoutError(self.liveness.reason(now))
         if now >= self._suspect_at():
             self._stall_reported = True
             self._events.append(events.LinkStalled())

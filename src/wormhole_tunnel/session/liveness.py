@@ -95,6 +95,7 @@ class Liveness:
         return max(unacknowledged_since, self.heard_at) + patience
 
     def dead(self, now: float) -> bool:
+        """Whether the silence has lasted too long."""
         return now >= self._dead_at()
 
     def _dead_at(self) -> float:
@@ -102,6 +103,7 @@ class Liveness:
         return silent if self._confirm_by is None else min(silent, self._confirm_by)
 
     def reason(self, now: float) -> str:
+        """What the silence was, for the log."""
         if self._confirm_by is not None:
             return f"no answer to the handshake within {limits.HANDSHAKE_TIMEOUT:.0f} s"
         return f"not a byte from the peer for {now - self.heard_at:.0f} s"

@@ -70,6 +70,7 @@ class Outbound:
 
     @property
     def composed_bytes(self) -> int:
+        """Bytes of frames in the record being composed."""
         return self._end - HEADROOM
 
     @property
@@ -140,6 +141,7 @@ class Outbound:
         return payload, None if kept else buffer
 
     def release(self, buffer: memoryview | None) -> None:
+        """Take back what `take_record` gave, if it did."""
         if buffer is not None:
             self._pool.give(buffer)
 
@@ -168,7 +170,7 @@ class Outbound:
         return self._pad(buffer, prefix, end), buffer
 
     def acknowledge(self, rx_next: int) -> Chunk | None:
-        """The peer has every frame below `rx_next`; returns the newest record let go. Raises FrameError when it can't have."""
+        """The peer has every frame below `rx_next`; the newest record let go. Raises FrameError when it can't have."""
         if rx_next > self._sent_on_link:
             raise FrameError("an acknowledgement of frames that were not sent")
         if rx_next <= self.retention.acknowledged:

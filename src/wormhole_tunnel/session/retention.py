@@ -42,6 +42,7 @@ class Chunk:
         return self.frames[position:]
 
     def release(self, pool: BufferPool) -> None:
+        """Give the buffer back, where the chunk has one."""
         if self._buffer is not None:
             pool.give(self._buffer)
 
@@ -62,9 +63,11 @@ class Retention:
 
     @property
     def oldest(self) -> Chunk | None:
+        """What has waited longest for its acknowledgement."""
         return self._chunks[0] if self._chunks else None
 
     def keep(self, chunk: Chunk) -> None:
+        """Keep a record's frames until they are acknowledged."""
         self._chunks.append(chunk)
         self.cost += chunk.cost
 

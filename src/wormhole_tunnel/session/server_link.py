@@ -32,6 +32,7 @@ class ServerLink(Link):
 
     @property
     def finished(self) -> bool:
+        """The refusal is sent."""
         return self.refused is not None and not self._pending
 
     def _receive_message(self, message: bytes) -> bool:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 
 class SessionState(Enum):
+    """See the module."""
+
     NEW = auto()
     UP = auto()
     DOWN = auto()
