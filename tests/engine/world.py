@@ -44,12 +44,20 @@ class End:
     def __init__(self, world: World) -> None:
         self._world = world
         self.link: Link | None = None
-        self.session: Session | None = None
+        self.sent: list[tuple[float, int]] = []  # when, and how many bytes, at each output that was not empty
+        self._session: Session | None = None
         self.streams: dict[int, Received] = {}
         self.opened: list[Stream] = []
         self.log: list[events.Event] = []
         self.error: ProtocolError | None = None
         self.consume = True  # whether delivered bytes are taken at once
+        self.accept = True  # whether a stream that is opened is accepted at once
+
+    @property
+    def session(self) -> Session:
+        """The session last brought up on a link of this end."""
+        assert self._session is not None, "no session was founded yet"
+        return self._session
 
     def received(self, stream: Stream) -> Received:
         return self.streams.setdefault(stream.id, Received())
@@ -75,7 +83,7 @@ class End:
         match event:
             case events.DataReceived(stream, data):
                 self.received(stream).data += data
-                if self.consume and self.session is not None:
+                if self.consume:
                     self.session.consumed(stream, len(data), self._world.now)
             case events.StreamFinished(stream):
                 self.received(stream).finished = True
@@ -85,10 +93,10 @@ class End:
                 self.received(stream).accepted = True
             case events.StreamOpened(stream):
                 self.opened.append(stream)
-                if self.session is not None:
+                if self.accept:
                     self.session.accept(stream)
             case events.LinkUp(session, _):
-                self.session = session
+                self._session = session
                 self.log.append(event)
             case _:
                 self.log.append(event)
@@ -96,9 +104,12 @@ class End:
     def output(self) -> bytes:
         """Everything the link has to say now."""
         out = bytearray()
-        while self.link is not None and (data := self.link.data_to_send(self._world.now)) is not None:
+        now = self._world.now
+        while self.link is not None and (data := self.link.data_to_send(now)) is not None:
             out += data
             self.link.data_sent(len(data))
+        if out:
+            self.sent.append((now, len(out)))
         return bytes(out)
 
     def lose_link(self) -> None:
@@ -119,6 +130,7 @@ class World:
         *,
         framing: FramingSpec = PADDED,
         settings: SessionSettings | None = None,
+        server_settings: SessionSettings | None = None,
         flush_delay: float = 0.0,
         allow_exact: bool = False,
         keys: Keyring | None = None,
@@ -131,7 +143,9 @@ class World:
         self.buffers = Buffers()
         self.keys = SeededKeys()
         self.keyring = keys or Keyring((Key("default", bytes(range(32))),))
-        host_settings = HostSettings(session=self.settings, allow_exact=allow_exact, flush_delay=flush_delay)
+        host_settings = HostSettings(
+            session=server_settings or self.settings, allow_exact=allow_exact, flush_delay=flush_delay
+        )
         self.host = SessionHost(
             self.keyring, b"i" * 16, host_settings, self.buffers, self.keys, lambda: self.unix_ms + int(self.now * 1000)
         )
@@ -148,7 +162,14 @@ class World:
         )
         framing = Framing.of(self.framing, self.flush_delay)
         self.client.link = ClientLink(
-            key or self.keyring.first, offer, (framing, framing), self.settings, self.buffers, self.keys, self.now, session
+            key or self.keyring.first,
+            offer,
+            (framing, framing),
+            self.settings,
+            self.buffers,
+            self.keys,
+            self.now,
+            session,
         )
         self.server.link = ServerLink(self.host, self.buffers, self.now)
 
@@ -210,14 +231,11 @@ class World:
 
     def open(self) -> Stream:
         """A stream from the client, as the client's end knows it."""
-        assert self.client.session is not None
         return self.client.session.open_stream(self.now)
 
     def write(self, end: End, stream: Stream, data: bytes) -> int:
-        assert end.session is not None
         return end.session.write(stream, memoryview(data))
 
     def other(self, stream: Stream) -> Stream:
         """The server's side of a client's stream."""
-        assert self.server.session is not None
         return self.server.session.streams[stream.id]
