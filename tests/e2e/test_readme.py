@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.hosts import Host, cable, wait_until
+from tests.support.hosts import Host, cable
+from tests.support.waiting import wait_until
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
 

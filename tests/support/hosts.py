@@ -10,21 +10,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-DEADLINE = 20.0  # seconds: far more than anything here takes, so that only a hang reaches it
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Poll until `condition` holds; AssertionError naming `what` when it never does."""
-    end = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.02)
+from tests.support.waiting import DEADLINE
 
 
 def ip(*arguments: str) -> None:

@@ -1,0 +1,1 @@
+"""Long runs: memory, descriptors and tasks stay flat."""
