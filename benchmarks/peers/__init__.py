@@ -1,0 +1,1 @@
+"""The peers: how each program is set up and started as a pair of proxies."""
