@@ -17,9 +17,11 @@ from wormhole_tunnel.net.addresses import SourceAddress
 from wormhole_tunnel.net.clock import now as read_clock
 from wormhole_tunnel.net.pipe import Pipe
 from wormhole_tunnel.net.socket_options import reset_on_close
+from wormhole_tunnel.observe.logs import TRACE, get_logger, log_event
 from wormhole_tunnel.session.events import DataReceived, Event
 from wormhole_tunnel.session.link import Link, LinkState
 
+_log = get_logger("wormhole.records")
 _LARGE_RECORD: Final = 64 * 1024
 _TIMER_SLACK: Final = 0.001  # seconds; a deadline this close to the armed timer needs none of its own
 
@@ -52,8 +54,25 @@ class LinkDriver:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._writing = False
+        if _log.isEnabledFor(TRACE):
+            link.trace = self
         loop.add_reader(sock, self._on_readable)
         self.flush()
+
+    def record(self, sent: bool, number: int, plain: int, padded: int, wire: int, /) -> None:
+        """Part of `RecordTrace`."""
+        direction = "sealed" if sent else "opened"
+        log_event(
+            _log,
+            TRACE,
+            f"record_{direction}",
+            f"record {number} {direction}: {plain} bytes, padded to {padded}, {wire} on the wire",
+            peer=str(self.source),
+            number=number,
+            plain_bytes=plain,
+            padded_bytes=padded,
+            wire_bytes=wire,
+        )
 
     # --- receiving ------------------------------------------------------------------------------------------------------
 

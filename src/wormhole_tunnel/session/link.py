@@ -14,9 +14,10 @@ from __future__ import annotations
 import math
 from collections import deque
 from enum import Enum, auto
-from typing import Final
+from typing import Final, Protocol
 
 from wormhole_tunnel.errors import FrameError, LinkTimeoutError, RecordError
+from wormhole_tunnel.limits import RECORD_OVERHEAD
 from wormhole_tunnel.session import events
 from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.session.inbox import Inbox
@@ -30,6 +31,13 @@ from wormhole_tunnel.wire.parser import parse_data, parse_frame
 from wormhole_tunnel.wire.records import RecordOpener, RecordSealer
 
 _UNNUMBERED: Final = frames.FIRST_RELIABLE
+
+
+class RecordTrace(Protocol):
+    """Who wants to know of each record, for the log at `trace`. Sizes in bytes."""
+
+    def record(self, sent: bool, number: int, plain: int, padded: int, wire: int, /) -> None:
+        """A record was sealed (`sent`) or opened; `number` counts its direction from 0."""
 
 
 class LinkState(Enum):
@@ -51,6 +59,9 @@ class Link:
         self.liveness = Liveness(now)
         self.bytes_sent = 0
         self.bytes_received = 0
+        self.records_sent = 0
+        self.records_received = 0
+        self.trace: RecordTrace | None = None
         self._buffers = buffers
         self._now = now
         self._events: deque[events.Event] = deque()
@@ -119,6 +130,8 @@ class Link:
             return self._message_end == len(self._message) and self._receive_message(bytes(self._message))
         self._record = self._inbox.next_record()
         self._position = 0
+        if self._record is not None:
+            self.records_received += 1
         return self._record is not None
 
     def _receive_message(self, message: bytes) -> bool:
@@ -129,7 +142,7 @@ class Link:
         position = self._position
         code = record[position] if position < len(record) else frames.PADDING
         if code == frames.PADDING:
-            self._finish_record()
+            self._finish_record(record)
             return None
         session = self.session
         if code == frames.DATA and session is not None:
@@ -144,7 +157,10 @@ class Link:
             return session.receive_frame(frame, self._now)
         return self._receive_link_frame(frame)
 
-    def _finish_record(self) -> None:
+    def _finish_record(self, record: memoryview) -> None:
+        if self.trace is not None:
+            wire = len(record) + RECORD_OVERHEAD
+            self.trace.record(False, self.records_received - 1, self._position, len(record), wire)
         self._record = None
         if self._inbox is not None:
             self._inbox.record_applied()
@@ -192,9 +208,11 @@ class Link:
         if session is None:
             self._seal_alone(sealer, prefix)
             return
-        payload, buffer = session.outbound.take_record(prefix, now)
-        self._seal(sealer, payload)
-        session.outbound.release(buffer)
+        outbound = session.outbound
+        padding_before = outbound.padding_bytes
+        payload, buffer = outbound.take_record(prefix, now)
+        self._seal(sealer, payload, outbound.padding_bytes - padding_before)
+        outbound.release(buffer)
         self._hold_until = None
 
     def _seal_alone(self, sealer: RecordSealer, prefix: bytes) -> None:
@@ -202,12 +220,15 @@ class Link:
         assert self._sending is not None
         payload = bytearray(self._sending.padded(len(prefix)))
         payload[: len(prefix)] = prefix
-        self._seal(sealer, memoryview(payload))
+        self._seal(sealer, memoryview(payload), len(payload) - len(prefix))
 
-    def _seal(self, sealer: RecordSealer, payload: memoryview) -> None:
+    def _seal(self, sealer: RecordSealer, payload: memoryview, padding: int) -> None:
         self._out = self._buffers.records.take()
         size = sealer.seal_into(payload, self._out)
         self._pending = self._out[:size]
+        self.records_sent += 1
+        if self.trace is not None:
+            self.trace.record(True, self.records_sent - 1, len(payload) - padding, len(payload), size)
 
     def _record_is_due(self, now: float) -> bool:
         if self._ticker is not None:
