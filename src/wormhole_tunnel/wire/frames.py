@@ -70,6 +70,8 @@ class SourceAddress:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
+    """What one end brings to a new session; the first frame on its first link, both ways."""
+
     features: int
     resume_timeout: int  # seconds; 0 is off
     initial_window: int  # bytes of credit each stream starts with
@@ -78,6 +80,8 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
+    """The client asks to go on with a session: `session_id` 16 bytes, `mac` 32, `rx_next` the next frame expected."""
+
     session_id: bytes
     generation: int
     rx_next: int
@@ -86,6 +90,8 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
+    """The server goes on with the session; `mac` 32 bytes, `rx_next` the next reliable frame it expects."""
+
     generation: int
     rx_next: int
     mac: bytes
@@ -93,26 +99,34 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class NoSession:
-    pass
+    """The server does not know the session."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ack:
+    """Every reliable frame below `rx_next` has been applied."""
+
     rx_next: int
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
+    """Asks for a PONG with the same token."""
+
     token: int
 
 
 @dataclass(frozen=True, slots=True)
 class Pong:
+    """Answers the PING with this token."""
+
     token: int
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
+    """A new stream (client): the service's name, empty for the only one, and where the connection came from."""
+
     stream: int
     service: str
     source: SourceAddress | None
@@ -120,34 +134,46 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
+    """The stream's upstream connection stands (server)."""
+
     stream: int
 
 
 @dataclass(frozen=True, slots=True)
 class Fin:
+    """The clean end of the sender's half, after exactly `final_offset` bytes."""
+
     stream: int
     final_offset: int
 
 
 @dataclass(frozen=True, slots=True)
 class Rst:
+    """The end of both halves, with the reason."""
+
     stream: int
     code: ResetCode
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
+    """New credit for the receiver of this frame."""
+
     stream: int
     limit: int  # absolute offset up to which the peer may send
 
 
 @dataclass(frozen=True, slots=True)
 class GoAway:
+    """No stream above `last_stream` will be accepted."""
+
     last_stream: int
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
+    """The end of the session, behind all else."""
+
     code: ResetCode
 
 
@@ -174,32 +200,39 @@ RESUME_SIZE: Final = RESUME_LAYOUT.size
 
 
 def pack_hello(hello: Hello) -> bytes:
+    """HELLO, 17 bytes."""
     return HELLO_LAYOUT.pack(
         FrameType.HELLO, hello.features, hello.resume_timeout, hello.initial_window, hello.max_streams
     )
 
 
 def pack_resume(resume: Resume) -> bytes:
+    """RESUME, 61 bytes."""
     return RESUME_LAYOUT.pack(FrameType.RESUME, resume.session_id, resume.generation, resume.rx_next, resume.mac)
 
 
 def pack_resumed(resumed: Resumed) -> bytes:
+    """RESUMED, 45 bytes."""
     return RESUMED_LAYOUT.pack(FrameType.RESUMED, resumed.generation, resumed.rx_next, resumed.mac)
 
 
 def pack_no_session() -> bytes:
+    """NO_SESSION, 1 byte."""
     return bytes([FrameType.NO_SESSION])
 
 
 def pack_ack(rx_next: int) -> bytes:
+    """ACK, 9 bytes."""
     return U64_LAYOUT.pack(FrameType.ACK, rx_next)
 
 
 def pack_ping(token: int) -> bytes:
+    """PING, 9 bytes."""
     return U64_LAYOUT.pack(FrameType.PING, token)
 
 
 def pack_pong(token: int) -> bytes:
+    """PONG, 9 bytes."""
     return U64_LAYOUT.pack(FrameType.PONG, token)
 
 
@@ -219,6 +252,7 @@ def _pack_source(source: SourceAddress | None) -> bytes:
 
 
 def pack_opened(stream: int) -> bytes:
+    """OPENED, 5 bytes."""
     return STREAM_LAYOUT.pack(FrameType.OPENED, stream)
 
 
@@ -228,20 +262,25 @@ def pack_data_header_into(buffer: memoryview, position: int, stream: int, length
 
 
 def pack_fin(stream: int, final_offset: int) -> bytes:
+    """FIN, 13 bytes."""
     return STREAM_U64_LAYOUT.pack(FrameType.FIN, stream, final_offset)
 
 
 def pack_rst(stream: int, code: ResetCode) -> bytes:
+    """RST, 6 bytes."""
     return STREAM_U8_LAYOUT.pack(FrameType.RST, stream, code)
 
 
 def pack_window(stream: int, limit: int) -> bytes:
+    """WINDOW, 13 bytes; `limit` is the absolute offset up to which the peer may send."""
     return STREAM_U64_LAYOUT.pack(FrameType.WINDOW, stream, limit)
 
 
 def pack_goaway(last_stream: int) -> bytes:
+    """GOAWAY, 5 bytes."""
     return STREAM_LAYOUT.pack(FrameType.GOAWAY, last_stream)
 
 
 def pack_close(code: ResetCode) -> bytes:
+    """CLOSE, 2 bytes."""
     return CLOSE_LAYOUT.pack(FrameType.CLOSE, code)

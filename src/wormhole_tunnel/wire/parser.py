@@ -29,7 +29,7 @@ class DataBounds(NamedTuple):
 
 
 def parse_data(record: memoryview, position: int) -> DataBounds:
-    """The bounds of the DATA frame that begins at `position`."""
+    """The bounds of the DATA frame that begins at `position`. Raises FrameError when it does not end in the record."""
     start = position + _DATA_SIZE
     if start > len(record):
         raise FrameError("a DATA frame is cut off in its header")
@@ -41,7 +41,10 @@ def parse_data(record: memoryview, position: int) -> DataBounds:
 
 
 def parse_frame(record: memoryview, position: int) -> tuple[Frame, int]:
-    """The frame that begins at `position` (neither padding nor DATA), and the position behind it."""
+    """The frame that begins at `position` (neither padding nor DATA), and the position behind it.
+
+    `position` lies in the record. Raises FrameError for an unknown code, and for a frame that does not end in the record.
+    """
     code = record[position]
     reader = _READERS.get(code)
     if reader is None:
@@ -53,7 +56,7 @@ def parse_frame(record: memoryview, position: int) -> tuple[Frame, int]:
 
 
 def frame_end(record: memoryview, position: int) -> int:
-    """The position behind the frame that begins at `position`."""
+    """The position behind the frame that begins at `position`. Raises FrameError."""
     if record[position] == frames.DATA:
         return parse_data(record, position).end
     return parse_frame(record, position)[1]
@@ -76,7 +79,7 @@ def _fixed(build: Callable[..., Frame], layout: struct.Struct) -> _Reader:
     return read
 
 
-def _no_session(record: memoryview, position: int) -> tuple[Frame, int]:
+def _no_session(_record: memoryview, position: int) -> tuple[Frame, int]:
     return frames.NoSession(), position + 1
 
 
