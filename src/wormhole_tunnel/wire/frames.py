@@ -194,9 +194,6 @@ DATA_LAYOUT: Final = struct.Struct(">BIBH")  # struct has no u24: the length is 
 _PORT: Final = struct.Struct(">H")
 
 DATA_HEADER: Final = 8
-FIN_SIZE: Final = STREAM_U64_LAYOUT.size
-ACK_SIZE: Final = U64_LAYOUT.size
-RESUME_SIZE: Final = RESUME_LAYOUT.size
 
 
 def pack_hello(hello: Hello) -> bytes:
