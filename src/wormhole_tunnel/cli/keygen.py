@@ -6,23 +6,20 @@ Standard output carries nothing but a key file's text (`-k -`); whatever is said
 from __future__ import annotations
 
 import secrets
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from wormhole_tunnel import __version__
+from wormhole_tunnel.cli.entry import run_command
 from wormhole_tunnel.config.keysource import STANDARD_STREAM, read_keyring
 from wormhole_tunnel.config.keystore import create_key_file, replace_key_file, rewrite_key_file
-from wormhole_tunnel.errors import KeyFileError, UsageError, WormholeError
+from wormhole_tunnel.errors import KeyFileError, UsageError
 from wormhole_tunnel.keys.keyfile import dump_key, dump_keyring, dump_legacy_key
 from wormhole_tunnel.keys.keyring import DEFAULT_NAME, NAME_RULE, SECRET_SIZE, Key, Keyring, is_key_name
 from wormhole_tunnel.limits import MAX_KEYS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 PROGRAM: Final = "wormhole-keygen"
 
@@ -88,7 +85,7 @@ class Request:
 @click.option("--rotate", is_flag=True, help="Begin to replace a key: add the new one last, or with --client first.")
 @click.option("--client", is_flag=True, help="With --rotate: the file is a client's, which uses its first key.")
 @click.option("--from", "source", metavar="FILE", help="Take the key (--name, or the last) from FILE; make no new one.")
-@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
+@click.version_option(__version__, "-V", "--version", prog_name=PROGRAM, message="%(prog)s %(version)s")
 def command(
     key_file: str,
     force: bool,
@@ -193,17 +190,6 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command and exit: 0, or the error's own code after one line on standard error."""
-    try:
-        command.main(arguments, PROGRAM, standalone_mode=False)
-    except click.ClickException as error:
-        _exit(f"{error.format_message().rstrip('.')}; see {PROGRAM} --help", error.exit_code)
-    except WormholeError as error:
-        _exit(str(error), error.exit_code)
-    sys.exit(0)
-
-
-def _exit(message: str, code: int) -> None:
-    click.echo(f"{PROGRAM}: {message}", err=True)
-    sys.exit(code)
+def main() -> int:
+    """Entry point of the script; returns the exit code."""
+    return run_command(command, PROGRAM)
