@@ -59,9 +59,15 @@ class LinkDriver:
         loop.add_reader(sock, self._on_readable)
         self.flush()
 
-    def record(self, sent: bool, number: int, plain: int, padded: int, wire: int, /) -> None:
+    def record_sealed(self, number: int, plain: int, padded: int, wire: int, /) -> None:
         """Part of `RecordTrace`."""
-        direction = "sealed" if sent else "opened"
+        self._log_record("sealed", number, plain, padded, wire)
+
+    def record_opened(self, number: int, plain: int, padded: int, wire: int, /) -> None:
+        """Part of `RecordTrace`."""
+        self._log_record("opened", number, plain, padded, wire)
+
+    def _log_record(self, direction: str, number: int, plain: int, padded: int, wire: int) -> None:
         log_event(
             _log,
             TRACE,

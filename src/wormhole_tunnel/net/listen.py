@@ -87,7 +87,7 @@ class Listener:
     def resume(self) -> None:
         """Accept again."""
         self._paused = False
-        if self._sockets and not self._rest:
+        if self._wake_up is None:
             self._watch()
 
     def close(self) -> None:
@@ -95,6 +95,7 @@ class Listener:
         self.pause()
         if self._wake_up is not None:
             self._wake_up.cancel()
+            self._wake_up = None
         for bound in self._sockets:
             bound.close()
         self._sockets.clear()
@@ -147,9 +148,7 @@ class Listener:
 
     def _try_again(self) -> None:
         self._wake_up = None
-        if self._paused:
-            self._rest = 0.0
-        else:
+        if not self._paused:
             self._watch()
 
     def _recover(self) -> None:

@@ -10,8 +10,9 @@ from collections import deque
 from types import TracebackType
 from typing import Self
 
-from wormhole_tunnel.config.settings import TunnelSettings
+from wormhole_tunnel.config.settings import Mode, TunnelSettings
 from wormhole_tunnel.crypto.aead import supported_ciphers
+from wormhole_tunnel.errors import UsageError
 from wormhole_tunnel.keys.keyring import Keyring
 from wormhole_tunnel.net import clock
 from wormhole_tunnel.net.addresses import Address, SourceAddress
@@ -23,7 +24,8 @@ from wormhole_tunnel.net.resolver import Resolver
 from wormhole_tunnel.net.socket_options import reset_on_close
 from wormhole_tunnel.net.tasks import Tasks
 from wormhole_tunnel.observe.logs import get_logger, log_event
-from wormhole_tunnel.proxy.pipes import connection_id, log_end, log_start, session_settings
+from wormhole_tunnel.proxy.embedded import STREAM_LIMIT, EmbeddedPipe, Streams
+from wormhole_tunnel.proxy.pipes import connection_id, log_end, log_start, open_listeners, session_settings
 from wormhole_tunnel.proxy.uplink import Uplink, UplinkSettings
 from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.wire import frames
@@ -37,10 +39,15 @@ _MICROSECONDS = 1_000_000
 class ClientProxy:
     """An async context manager: listens and dials from `__aenter__` on, and ends every connection at `__aexit__`.
 
-    Raises ListenError when an address can't be listened on.
+    It works on asyncio's own event loop and on uvloop. `settings.listen` may be empty, for an application that only uses
+    `open_connection`; `settings.key_file` is not read. Of `keyring` the first key is used.
+
+    Raises UsageError for a server proxy's settings, and on entering ListenError when an address can't be listened on.
     """
 
     def __init__(self, settings: TunnelSettings, keyring: Keyring) -> None:
+        if settings.mode is not Mode.CLIENT:
+            raise UsageError("a ClientProxy takes settings with mode=Mode.CLIENT")
         self._settings = settings
         self._keyring = keyring
         self._listeners: list[Listener] = []
@@ -49,13 +56,14 @@ class ClientProxy:
         self._waiting: deque[Pipe] = deque()  # for a session
         self._unopened: deque[tuple[float, Pipe]] = deque()  # oldest first, with their deadlines
         self._sweep: asyncio.TimerHandle | None = None
+        self._became_ready = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         settings = self._settings
         self._loop = asyncio.get_running_loop()
         self._tasks = Tasks()
         dialer = Dialer(Resolver(), self._tasks)
-        buffers = Buffers()
+        buffers = self._buffers = Buffers(settings.max_memory)
         framing = framing_spec(settings)
         common = UplinkSettings(
             self._keyring.first,
@@ -64,7 +72,7 @@ class ClientProxy:
             settings.flush_delay,
             session_settings(settings),
         )
-        self._listeners = [Listener.open(address, self._accept) for address in settings.listen]
+        self._listeners = open_listeners(settings, self._accept)
         self._uplinks = [
             Uplink(self, address, common, dialer, buffers, SystemKeyGenerator())
             for address in settings.connect
@@ -92,22 +100,62 @@ class ClientProxy:
         """Where it listens, with the real ports."""
         return [listener.address for listener in self._listeners]
 
+    @property
+    def ready(self) -> bool:
+        """Whether a new connection would be carried at once: there is a session, and its link is up."""
+        return any(uplink.ready for uplink in self._uplinks)
+
+    async def wait_ready(self, timeout: float | None = None) -> None:
+        """Wait until `ready`.
+
+        Raises TimeoutError after `timeout` seconds; None waits for ever, as the proxy itself does.
+        """
+        async with asyncio.timeout(timeout):
+            while not self.ready:
+                self._became_ready.clear()
+                await self._became_ready.wait()
+
+    async def open_connection(self, *, limit: int = STREAM_LIMIT) -> Streams:
+        """Connect to the server through the tunnel, without a local port; the reader and writer are asyncio's.
+
+        Waits until the server itself is connected, for the settings' `connect_timeout` at most. Half-close is
+        `write_eof`, and `writer.transport.abort()` resets the connection. Once it is reset by the server or lost,
+        reading and `drain` raise ConnectionResetError. `limit` is that of `asyncio.open_connection`, in bytes.
+
+        Raises ConnectionRefusedError, TimeoutError or ConnectionAbortedError, whose text has the reason.
+        """
+        if len(self._pipes) >= self._settings.max_connections:
+            raise ConnectionAbortedError("refused: max_connections reached")
+        pipe = EmbeddedPipe(self._loop, self)
+        self._admit(pipe)
+        return await pipe.streams(limit)
+
     # --- clients --------------------------------------------------------------------------------------------------------
 
     def _accept(self, sock: socket.socket, source: SourceAddress) -> None:
-        if len(self._pipes) >= self._settings.max_connections:
-            log_event(_log, logging.WARNING, "client_refused", f"{source} refused: --max-connections reached")
+        reason = self._refusal()
+        if reason is not None:
+            log_event(_log, logging.WARNING, "client_refused", f"{source} refused: {reason}", source=str(source))
             reset_on_close(sock)
             sock.close()
             return
         pipe = Pipe(self._loop, self, sock)
         pipe.source = str(source)
         pipe.address = _frame_source(source)
+        self._admit(pipe)
+
+    def _admit(self, pipe: Pipe) -> None:
         self._pipes.add(pipe)
         self._unopened.append((pipe.started_at + self._settings.connect_timeout, pipe))
         self._sweep_later()
         pipe.wait()
         self._place(pipe)
+
+    def _refusal(self) -> str | None:
+        """Why one more client is refused, if it is."""
+        if len(self._pipes) >= self._settings.max_connections:
+            return "--max-connections reached"
+        return "--max-memory reached" if self._buffers.exhausted else None
 
     def _place(self, pipe: Pipe) -> None:
         """Open the client's stream on the least loaded session, or let it wait for one."""
@@ -133,6 +181,7 @@ class ClientProxy:
             pipe = self._waiting.popleft()
             if not pipe.closed:
                 self._open(pipe, uplink)
+        self._became_ready.set()
 
     def pipe_ended(self, pipe: Pipe, end: PipeEnd, code: ResetCode | None) -> None:
         """Part of `PipeOwner`."""

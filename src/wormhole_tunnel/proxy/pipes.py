@@ -7,6 +7,7 @@ import logging
 from wormhole_tunnel.config.settings import TunnelSettings
 from wormhole_tunnel.errors import HandshakeError, LinkTimeoutError, ProtocolError, RecordError
 from wormhole_tunnel.net.clock import now as read_clock
+from wormhole_tunnel.net.listen import Listener, OnAccept
 from wormhole_tunnel.net.pipe import Pipe, PipeEnd
 from wormhole_tunnel.observe.logs import get_logger, log_event
 from wormhole_tunnel.session import events
@@ -19,6 +20,22 @@ _log = get_logger("wormhole.conn")
 def session_settings(settings: TunnelSettings) -> SessionSettings:
     """What a tunnel's settings mean for each of its sessions."""
     return SessionSettings(int(settings.resume_timeout), settings.resume_buffer)
+
+
+def open_listeners(settings: TunnelSettings, on_accept: OnAccept) -> list[Listener]:
+    """Listen on every address, or on none.
+
+    Raises ListenError.
+    """
+    listeners: list[Listener] = []
+    try:
+        for address in settings.listen:
+            listeners.append(Listener.open(address, on_accept, settings.permissions))
+    except BaseException:
+        for listener in listeners:
+            listener.close()
+        raise
+    return listeners
 
 
 def is_violation(error: ProtocolError | OSError | None) -> bool:

@@ -10,8 +10,8 @@ import socket
 from types import TracebackType
 from typing import Self
 
-from wormhole_tunnel.config.settings import TunnelSettings
-from wormhole_tunnel.errors import ProtocolError
+from wormhole_tunnel.config.settings import Mode, TunnelSettings
+from wormhole_tunnel.errors import ProtocolError, UsageError
 from wormhole_tunnel.keys.keyring import Keyring
 from wormhole_tunnel.net import clock
 from wormhole_tunnel.net.addresses import Address, SourceAddress
@@ -24,7 +24,7 @@ from wormhole_tunnel.net.socket_options import set_link_options
 from wormhole_tunnel.net.tasks import Tasks
 from wormhole_tunnel.observe.logs import get_logger, log_event
 from wormhole_tunnel.proxy.gate import Gate
-from wormhole_tunnel.proxy.pipes import is_violation, session_settings
+from wormhole_tunnel.proxy.pipes import is_violation, open_listeners, session_settings
 from wormhole_tunnel.proxy.served import ServedSession
 from wormhole_tunnel.session import events
 from wormhole_tunnel.session.buffers import Buffers
@@ -40,10 +40,15 @@ _log = get_logger("wormhole.link")
 class ServerProxy:
     """An async context manager: listens from `__aenter__` on, and ends every connection at `__aexit__`.
 
-    Raises ListenError when an address can't be listened on.
+    It works on asyncio's own event loop and on uvloop. `settings.key_file` is not read: a client proxy is let in with any
+    key of `keyring`.
+
+    Raises UsageError for a client proxy's settings, and on entering ListenError when an address can't be listened on.
     """
 
     def __init__(self, settings: TunnelSettings, keyring: Keyring) -> None:
+        if settings.mode is not Mode.SERVER:
+            raise UsageError("a ServerProxy takes settings with mode=Mode.SERVER")
         self._settings = settings
         self._keyring = keyring
         self._listeners: list[Listener] = []
@@ -55,7 +60,7 @@ class ServerProxy:
         self._tasks = Tasks()
         self._dialer = Dialer(Resolver(), self._tasks)
         self._gate = Gate(self._loop, random.SystemRandom())
-        self._buffers = Buffers()
+        self._buffers = Buffers(settings.max_memory)
         host_settings = HostSettings(
             session_settings(settings),
             settings.max_sessions,
@@ -66,7 +71,7 @@ class ServerProxy:
         self._host = SessionHost(
             self._keyring, os.urandom(INSTANCE_SIZE), host_settings, self._buffers, SystemKeyGenerator(), clock.unix_ms
         )
-        self._listeners = [Listener.open(address, self._accept) for address in settings.listen]
+        self._listeners = open_listeners(settings, self._accept)
         return self
 
     async def __aexit__(
@@ -159,9 +164,10 @@ class ServerProxy:
         return ",".join(str(address) for address in self._settings.connect)
 
     def admit(self) -> ResetCode | None:
-        """Refuse a stream beyond `max_connections`."""
+        """Refuse a stream beyond `max_connections` or `max_memory`."""
         open_streams = sum(len(session.streams) for session in self._served)
-        return ResetCode.LIMIT if open_streams > self._settings.max_connections else None
+        full = open_streams > self._settings.max_connections or self._buffers.exhausted
+        return ResetCode.LIMIT if full else None
 
     def connect(self, done: Done) -> Dial:
         """Begin to connect the server."""

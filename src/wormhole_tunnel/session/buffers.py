@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from wormhole_tunnel.limits import MAX_RECORD_WIRE
+from wormhole_tunnel.limits import GIB, MAX_RECORD_WIRE
 
 HEADROOM: Final = 96  # in front of a record's frames, for its link's: at most RESUMED, ACK, PONG and PING, 72 bytes
 BUFFER_SIZE: Final = HEADROOM + MAX_RECORD_WIRE
@@ -38,10 +38,26 @@ class BufferPool:
 
 
 class Buffers:
-    """What the links of one process share: record-sized buffers, and larger ones to receive into."""
+    """The memory for data under way that all links of a process share, at most about `limit` bytes.
 
-    __slots__ = ("inbound", "records")
+    At the limit no further data is taken in: local sockets are not read, windows don't grow, new sessions are refused.
+    What frees memory (acknowledgements, the link, the local sockets' taking) always goes on.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("copied", "inbound", "limit", "records")
+
+    def __init__(self, limit: int = GIB) -> None:
         self.records = BufferPool()
         self.inbound = BufferPool(2 * BUFFER_SIZE)  # a whole record fits behind the rest of another
+        self.copied = 0  # bytes kept outside of the pools
+        self.limit = limit
+
+    @property
+    def used(self) -> int:
+        """Bytes in use."""
+        return self.records.in_use * BUFFER_SIZE + self.inbound.in_use * 2 * BUFFER_SIZE + self.copied
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the limit is reached."""
+        return self.used >= self.limit

@@ -102,7 +102,8 @@ class SessionHost:
         resumes_here = offer.wanted_instance == self.instance
         if self.draining and not resumes_here:
             return HandshakeStatus.DRAINING
-        if len(self.sessions) >= self.settings.max_sessions and not resumes_here:
+        full = len(self.sessions) >= self.settings.max_sessions or self._buffers.exhausted
+        if full and not resumes_here:
             return HandshakeStatus.BUSY
         return HandshakeStatus.OK
 

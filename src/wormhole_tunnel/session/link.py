@@ -36,8 +36,11 @@ _UNNUMBERED: Final = frames.FIRST_RELIABLE
 class RecordTrace(Protocol):
     """Who wants to know of each record, for the log at `trace`. Sizes in bytes."""
 
-    def record(self, sent: bool, number: int, plain: int, padded: int, wire: int, /) -> None:
-        """A record was sealed (`sent`) or opened; `number` counts its direction from 0."""
+    def record_sealed(self, number: int, plain: int, padded: int, wire: int, /) -> None:
+        """A record was sealed; `number` counts from 0."""
+
+    def record_opened(self, number: int, plain: int, padded: int, wire: int, /) -> None:
+        """A record was opened, and all its frames applied."""
 
 
 class LinkState(Enum):
@@ -160,7 +163,7 @@ class Link:
     def _finish_record(self, record: memoryview) -> None:
         if self.trace is not None:
             wire = len(record) + RECORD_OVERHEAD
-            self.trace.record(False, self.records_received - 1, self._position, len(record), wire)
+            self.trace.record_opened(self.records_received - 1, self._position, len(record), wire)
         self._record = None
         if self._inbox is not None:
             self._inbox.record_applied()
@@ -228,7 +231,7 @@ class Link:
         self._pending = self._out[:size]
         self.records_sent += 1
         if self.trace is not None:
-            self.trace.record(True, self.records_sent - 1, len(payload) - padding, len(payload), size)
+            self.trace.record_sealed(self.records_sent - 1, len(payload) - padding, len(payload), size)
 
     def _record_is_due(self, now: float) -> bool:
         if self._ticker is not None:

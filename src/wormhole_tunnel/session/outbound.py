@@ -15,7 +15,7 @@ from typing import Final
 
 from wormhole_tunnel.errors import FrameError, LimitError
 from wormhole_tunnel.limits import CONTROL_BUFFER
-from wormhole_tunnel.session.buffers import HEADROOM, BufferPool
+from wormhole_tunnel.session.buffers import HEADROOM, Buffers
 from wormhole_tunnel.session.retention import Chunk, Retention
 from wormhole_tunnel.session.stream import Stream
 from wormhole_tunnel.wire.frames import DATA_HEADER, pack_data_header_into
@@ -30,6 +30,7 @@ class Outbound:
 
     __slots__ = (
         "_buffer",
+        "_buffers",
         "_composed",
         "_end",
         "_framing",
@@ -46,8 +47,9 @@ class Outbound:
         "urgent",
     )
 
-    def __init__(self, pool: BufferPool, framing: Framing, resume_buffer: int) -> None:
-        self._pool = pool
+    def __init__(self, buffers: Buffers, framing: Framing, resume_buffer: int) -> None:
+        self._buffers = buffers
+        self._pool = buffers.records
         self._framing = framing
         self._resume_buffer = resume_buffer
         self._limit = framing.max_payload  # position in the buffer: HEADROOM is inside it
@@ -59,7 +61,7 @@ class Outbound:
         self._resend: deque[tuple[memoryview, int]] = deque()
         self._sent_on_link = 0  # frames below this number have left on the present link, or were acknowledged
         self.urgent = False
-        self.retention = Retention(pool)
+        self.retention = Retention(buffers)
         self.next_number = 0
         self.padding_bytes = 0
 
@@ -78,7 +80,7 @@ class Outbound:
         """No more data fits, in this record or in what may be unacknowledged."""
         if self._queue or self._resend or self._end + DATA_HEADER + _CONTROL_ROOM >= self._limit:
             return True
-        return 0 < self._resume_buffer <= self.retention.cost
+        return 0 < self._resume_buffer <= self.retention.cost or self._buffers.exhausted
 
     def limit_record(self, size: int) -> None:
         """Let records carry about `size` bytes from now on, so that none takes long on a slow path."""

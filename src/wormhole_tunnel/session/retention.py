@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from wormhole_tunnel.session.buffers import BUFFER_SIZE, BufferPool
+from wormhole_tunnel.session.buffers import BUFFER_SIZE, Buffers
 from wormhole_tunnel.wire.parser import frame_end
 
 _COPY_BELOW: Final = BUFFER_SIZE // 2  # a copied byte costs less than one pinned for nothing, up to about here
@@ -41,19 +41,21 @@ class Chunk:
             position = frame_end(self.frames, position)
         return self.frames[position:]
 
-    def release(self, pool: BufferPool) -> None:
-        """Give the buffer back, where the chunk has one."""
+    def release(self, buffers: Buffers) -> None:
+        """Give its memory back."""
         if self._buffer is not None:
-            pool.give(self._buffer)
+            buffers.records.give(self._buffer)
+        else:
+            buffers.copied -= self.cost
 
 
 class Retention:
     """What was sealed and not yet acknowledged, oldest first."""
 
-    __slots__ = ("_chunks", "_pool", "acknowledged", "cost")
+    __slots__ = ("_buffers", "_chunks", "acknowledged", "cost")
 
-    def __init__(self, pool: BufferPool) -> None:
-        self._pool = pool
+    def __init__(self, buffers: Buffers) -> None:
+        self._buffers = buffers
         self._chunks: deque[Chunk] = deque()
         self.acknowledged = 0
         self.cost = 0  # bytes of memory held
@@ -69,6 +71,8 @@ class Retention:
     def keep(self, chunk: Chunk) -> None:
         """Keep a record's frames until they are acknowledged."""
         self._chunks.append(chunk)
+        if not chunk.owns_buffer:
+            self._buffers.copied += chunk.cost
         self.cost += chunk.cost
 
     def acknowledge(self, rx_next: int) -> Chunk | None:
@@ -78,7 +82,7 @@ class Retention:
         while self._chunks and self._chunks[0].end <= rx_next:
             newest = self._chunks.popleft()
             self.cost -= newest.cost
-            newest.release(self._pool)
+            newest.release(self._buffers)
         return newest
 
     def unacknowledged(self) -> deque[tuple[memoryview, int]]:
@@ -88,5 +92,5 @@ class Retention:
     def clear(self) -> None:
         """Give everything back: the session has ended."""
         while self._chunks:
-            self._chunks.popleft().release(self._pool)
+            self._chunks.popleft().release(self._buffers)
         self.cost = 0

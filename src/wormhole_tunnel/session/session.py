@@ -76,7 +76,7 @@ class Session:
         self.generation = 0
         self.streams: dict[int, Stream] = {}
         resume_buffer = settings.resume_buffer if settings.resume_timeout else 0
-        self.outbound = Outbound(buffers.records, identity.sending, resume_buffer)
+        self.outbound = Outbound(buffers, identity.sending, resume_buffer)
         self.rx_next = 0
         self.hello_sent = False
         self.peer_hello: frames.Hello | None = None
@@ -88,6 +88,7 @@ class Session:
         self._unacknowledged_bytes = 0
         self._ack_deadline: float | None = None
         self._highest_stream = 0
+        self._buffers = buffers
         self._window_pool = settings.window_pool
         self._data_event: events.DataReceived | None = None
 
@@ -228,7 +229,8 @@ class Session:
         stream.consumed += length
         if not stream.window_due() or stream.id not in self.streams:
             return False
-        growth = min(stream.wanted_growth(now, self.round_trip), self._window_pool)
+        pool = 0 if self._buffers.exhausted else self._window_pool
+        growth = min(stream.wanted_growth(now, self.round_trip), pool)
         self._window_pool -= growth
         self.outbound.control(frames.pack_window(stream.id, stream.raise_window(growth, now)))
         return True
