@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wormhole_tunnel.errors import KeyFileError
-from wormhole_tunnel.keys.keyfile import load_keyring
+from wormhole_tunnel.keys import keyfile
+from wormhole_tunnel.observe.logs import get_logger, log_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +42,15 @@ def read_keyring(key_file: str, warn: Callable[[str], None]) -> Keyring:
         raise KeyFileError(f"{origin}: this user may not read the key file; make the user its owner (chown)") from None
     except OSError as error:
         raise KeyFileError(f"{origin}: the key file can't be read: {error.strerror}") from error
-    return load_keyring(_decode(text, origin), origin)
+    return keyfile.load_keyring(_decode(text, origin), origin)
+
+
+def load_keyring(path: str | os.PathLike[str]) -> Keyring:
+    """The keys of the file at `path`, as `wormhole-keygen` makes it. KeyFileError says in one line what is wrong with it.
+
+    A file that others can get at is a warning of the logger `wormhole`.
+    """
+    return read_keyring(os.fspath(path), lambda message: log_event(get_logger(), logging.WARNING, "key_file", message))
 
 
 def _open(key_file: str) -> BinaryIO:

@@ -105,12 +105,12 @@ class ClientProxy:
         """Whether a new connection would be carried at once: there is a session, and its link is up."""
         return any(uplink.ready for uplink in self._uplinks)
 
-    async def wait_ready(self, timeout: float | None = None) -> None:
+    async def wait_ready(self, within: float | None = None) -> None:
         """Wait until `ready`.
 
-        Raises TimeoutError after `timeout` seconds; None waits for ever, as the proxy itself does.
+        Raises TimeoutError after `within` seconds; None waits for ever, as the proxy itself does.
         """
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(within):
             while not self.ready:
                 self._became_ready.clear()
                 await self._became_ready.wait()

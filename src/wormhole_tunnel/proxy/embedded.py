@@ -51,7 +51,7 @@ class EmbeddedPipe(Pipe):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, proxy: PipeOwner) -> None:
         near, far = socket.socketpair()
-        far.setblocking(False)
+        far.settimeout(0)
         super().__init__(loop, self, far)
         self.source = "this process"
         self._proxy = proxy
@@ -142,7 +142,7 @@ class _Transport(asyncio.Transport):
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         self._inner.set_write_buffer_limits(high, low)
 
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
+    def get_extra_info(self, name: str, default: object = None) -> object:
         return self._inner.get_extra_info(name, default)
 
     def is_reading(self) -> bool:

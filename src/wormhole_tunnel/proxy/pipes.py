@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 
 from wormhole_tunnel.config.settings import TunnelSettings
 from wormhole_tunnel.errors import HandshakeError, LinkTimeoutError, ProtocolError, RecordError
@@ -27,14 +28,13 @@ def open_listeners(settings: TunnelSettings, on_accept: OnAccept) -> list[Listen
 
     Raises ListenError.
     """
-    listeners: list[Listener] = []
-    try:
+    with ExitStack() as opened:
+        listeners: list[Listener] = []
         for address in settings.listen:
-            listeners.append(Listener.open(address, on_accept, settings.permissions))
-    except BaseException:
-        for listener in listeners:
-            listener.close()
-        raise
+            listener = Listener.open(address, on_accept, settings.permissions)
+            opened.callback(listener.close)
+            listeners.append(listener)
+        opened.pop_all()
     return listeners
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import uvloop
 
 from wormhole_tunnel import __version__
-from wormhole_tunnel.config.keysource import read_keyring
+from wormhole_tunnel.config.keysource import load_keyring
 from wormhole_tunnel.config.options import Mode
 from wormhole_tunnel.config.settings import TunnelSettings
 from wormhole_tunnel.crypto.aead import self_test
@@ -49,7 +49,7 @@ async def _serve(tunnels: list[TunnelSettings]) -> int:
 
 
 def _proxy(settings: TunnelSettings) -> ClientProxy | ServerProxy:
-    keyring = read_keyring(settings.key_file, _warn)
+    keyring = load_keyring(settings.key_file)
     if settings.mode is Mode.SERVER:
         return ServerProxy(settings, keyring)
     return ClientProxy(settings, keyring)
@@ -60,8 +60,4 @@ def _log_start(settings: TunnelSettings, addresses: list[Address]) -> None:
     target = ", ".join(str(address) for address in settings.connect)
     kind, other = ("server proxy", "server") if settings.mode is Mode.SERVER else ("client proxy", "server proxy")
     message = f"wormhole {__version__} {kind} listens on {listening}, {other} is {target}"
-    log_event(_log, logging.INFO, "started", message, version=__version__, mode=settings.mode.value)
-
-
-def _warn(message: str) -> None:
-    log_event(_log, logging.WARNING, "key_file", message)
+    log_event(_log, logging.INFO, "started", message, version=__version__, mode=settings.mode.value, listen=listening)
