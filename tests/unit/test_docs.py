@@ -18,6 +18,7 @@ from wormhole_tunnel.wire.handshake import FramingMode, HandshakeStatus
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md")])
+SOURCE = ROOT / "src" / "wormhole_tunnel"
 README = (ROOT / "README.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
@@ -164,5 +165,13 @@ def test_each_limit_of_the_guide_is_the_code_s() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_each_option_that_a_document_names_exists(document: Path) -> None:
-    known = {flag for option in OPTIONS for flag in option.flags} | {"--help", "--version", "--force", "--format"}
-    assert set(re.findall(r"`(--[\w-]+)", document.read_text())) <= known
+    known = {flag for option in OPTIONS for flag in option.flags} | {"--help", "--version"}
+    keygen = set(re.findall(r'"(--[\w-]+)"', (SOURCE / "cli" / "keygen.py").read_text()))
+    assert set(re.findall(r"`(--[\w-]+)", document.read_text())) <= known | keygen
+
+
+def test_each_event_of_the_guide_is_logged_somewhere() -> None:
+    source = "".join(path.read_text() for path in SOURCE.glob("**/*.py"))
+    for events, _, _ in table(OPERATIONS, "event"):
+        for event in re.findall(r"`(\w+)`", events):
+            assert f'"{event}"' in source or f'"{event.partition("_")[0]}_{{word}}"' in source, event
