@@ -116,6 +116,8 @@ def test_an_error_names_the_line_and_what_was_expected(text: str, expected: str)
     message = str(caught.value)
     assert message.startswith("key.yaml")
     assert "\n" not in message
+    # A traceback must not show the YAML parser's own error, which quotes the file.
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
     assert caught.value.__cause__ is None
     assert not [run for run in re.findall(r"[A-Za-z0-9+/]{9,}", text) if run in message]
 
