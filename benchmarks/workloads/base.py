@@ -25,7 +25,7 @@ class Plan:
 
 
 FULL = Plan(rounds=5, seconds=3.0, path_seconds=8.0, slow=True)
-QUICK = Plan(rounds=1, seconds=1.0, path_seconds=3.0, slow=False)
+QUICK = Plan(rounds=1, seconds=1.0, path_seconds=2.0, slow=False)
 
 
 @dataclass(frozen=True, slots=True)

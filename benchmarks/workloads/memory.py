@@ -20,7 +20,7 @@ from benchmarks.workloads.base import Context, Figures, Workload
 PER_CLIENT = 5_000
 OPENING_TIMEOUT = 120.0
 # Idle means idle: what the last echoes took is given back.
-SETTLE = 2.0
+SETTLE = 1.0
 
 
 def _run(count: int, peer: Peer, context: Context) -> Figures:

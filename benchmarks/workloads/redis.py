@@ -10,7 +10,7 @@ from benchmarks.workloads.backends import REDIS, backend, redis_server
 from benchmarks.workloads.base import GRACE, Context, Figures, Workload
 
 CLIENTS = 50
-WARM_UP_REQUESTS = 100 * CLIENTS
+WARM_UP_REQUESTS = 40 * CLIENTS
 
 
 def _rate(pair: Pair, pipeline: int, requests: int, test: str = "get") -> float:
