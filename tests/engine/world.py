@@ -103,14 +103,18 @@ class End:
 
     def output(self) -> bytes:
         """Everything the link has to say now."""
-        out = bytearray()
+        return b"".join(self.records())
+
+    def records(self) -> list[bytes]:
+        """The same, in its handshake messages or records."""
+        records = []
         now = self._world.now
         while self.link is not None and (data := self.link.data_to_send(now)) is not None:
-            out += data
+            records.append(bytes(data))
             self.link.data_sent(len(data))
-        if out:
-            self.sent.append((now, len(out)))
-        return bytes(out)
+        if records:
+            self.sent.append((now, sum(map(len, records))))
+        return records
 
     def lose_link(self) -> None:
         """The TCP connection is gone."""
