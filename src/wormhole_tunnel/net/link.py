@@ -130,7 +130,9 @@ class LinkDriver:
         except OSError as error:
             self._end(error)
             return
-        self._arm_timer()
+        now = self.link.now
+        if self._timer is None or self._timer_at > now + self.link.shortest_delay:
+            self._arm_timer()
 
     def _send_records(self) -> None:
         link = self.link

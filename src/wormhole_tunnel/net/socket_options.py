@@ -7,6 +7,8 @@ import socket
 import struct
 from typing import Final
 
+from wormhole_tunnel.limits import DEAD_AFTER
+
 KEEPALIVE_IDLE: Final = 60  # seconds of silence before the first probe; NATs forget after minutes
 KEEPALIVE_INTERVAL: Final = 15  # seconds between probes
 KEEPALIVE_PROBES: Final = 4  # unanswered: the peer is gone, two minutes after its last sign of life
@@ -47,11 +49,14 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, 0 seconds
 _NOT_SENT_LOW: Final = (
     128 * 1024
 )  # bytes; below, a link's socket counts as writable: the rest of the queue stays with us
-_LINK_OPTIONS: Final = _known(("TCP_NOTSENT_LOWAT", _NOT_SENT_LOW))
+_UNACKNOWLEDGED: Final = round(DEAD_AFTER * 1000)  # milliseconds; what is not acknowledged for so long ends the link
+_LINK_OPTIONS: Final = _known(("TCP_NOTSENT_LOWAT", _NOT_SENT_LOW), ("TCP_USER_TIMEOUT", _UNACKNOWLEDGED))
 
 
 def set_link_options(sock: socket.socket) -> None:
-    """For the TCP connection between two proxies: a short queue in the kernel."""
+    """For the TCP connection between two proxies: a short queue in the kernel, and an end when nothing gets through."""
+    if sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return
     for option, value in _LINK_OPTIONS:
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
 

@@ -38,19 +38,22 @@ class ClientLink(Link):
         self._framing = framing
         self._settings = settings
         self._resuming = session
+        self._founding: Session | None = None
         self._pending = memoryview(self._handshake.message1)
 
     def _receive_message(self, message: bytes) -> bool:
         established = self._handshake.read_message2(message)
-        self.liveness.confirmed()
+        self.liveness.answered()
         self._start_records(established, self._framing[0])
+        self.state = LinkState.CONFIRMING
         if self._resuming is None:
-            self._found_session(established)
+            self._offer_session(established)
         else:
             self._resume_session(established, self._resuming)
         return True
 
-    def _found_session(self, established: Established) -> None:
+    def _offer_session(self, established: Established) -> None:
+        """The session begins with the server's HELLO: until then a link that breaks takes nothing with it."""
         sending, receiving = self._framing
         identity = SessionIdentity(
             established.session_id,
@@ -60,36 +63,34 @@ class ClientLink(Link):
             sending,
             receiving,
         )
-        session = Session(identity, self._settings, self._buffers, self._now, client=True)
-        self._opening = session.hello()
-        self._attach(session, resumed=False)
+        self._founding = Session(identity, self._settings, self._buffers, self.now, client=True)
+        self._opening = self._founding.hello()
 
     def _resume_session(self, established: Established, session: Session) -> None:
         """Nothing more is applied from the former link before the server is told how much was."""
         former = session.link
-        session.fence(self._now)
+        session.fence(self.now)
         if former is not None:
             self._events.append(events.Fenced(former))
         self._opening = frames.pack_resume(make_resume(session, established.transcript))
-        self.state = LinkState.CONFIRMING
 
-    def _attach(self, session: Session, resumed: bool) -> None:
+    def _attach(self, session: Session, resumed: bool) -> events.Event:
         self.session = session
         session.attach(self)
         self.state = LinkState.UP
-        self._events.append(events.LinkUp(session, resumed))
+        return events.LinkUp(session, resumed)
 
     def _receive_first_frame(self, frame: frames.Frame) -> events.Event | None:
+        self.liveness.confirmed()
+        if isinstance(frame, frames.Hello) and self._founding is not None:
+            self._founding.receive_hello(frame)
+            return self._attach(self._founding, resumed=False)
         session = self._resuming
-        if session is None and isinstance(frame, frames.Hello) and self.session is not None:
-            self.session.receive_hello(frame)
-            return None
         if session is not None and self.established is not None:
             if isinstance(frame, frames.NoSession):
                 return events.SessionRefused()
             if isinstance(frame, frames.Resumed):
                 check_resumed(session, self.established.transcript, frame)
                 session.resume_from(frame.rx_next)
-                self._attach(session, resumed=True)
-                return None
+                return self._attach(session, resumed=True)
         raise FrameError(f"{type(frame).__name__} is not what a server begins with")

@@ -88,6 +88,16 @@ class LinkStalled:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkRevived:
+    """A stalled link speaks again: a spare is not needed any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkAged:
+    """The link has lived, or carried, as much as one set of keys should: dial its successor."""
+
+
+@dataclass(frozen=True, slots=True)
 class GoingAway:
     """The peer accepts no stream after `last_stream`."""
 
@@ -113,6 +123,8 @@ Event: TypeAlias = (
     | SessionRefused
     | Fenced
     | LinkStalled
+    | LinkRevived
+    | LinkAged
     | GoingAway
     | SessionClosed
 )

@@ -124,7 +124,8 @@ class SessionHost:
     # --- sessions -------------------------------------------------------------------------------------------------------
 
     def found(self, established: Established, now: float) -> Session:
-        """A new session. Raises LimitError at `max_sessions`."""
+        """A new session. Raises LimitError at `max_sessions`, HandshakeError when the key was taken away meanwhile."""
+        self._check_key(established)
         if len(self.sessions) >= self.settings.max_sessions:
             raise LimitError("as many sessions as allowed")
         offer = established.offer
@@ -142,8 +143,9 @@ class SessionHost:
 
     def resume(self, established: Established, resume: frames.Resume) -> Session | None:
         """The session to resume, checked; None for one that is not known here. Raises HandshakeError: say nothing."""
+        self._check_key(established)
         session = self.sessions.get(resume.session_id)
-        if session is None or session.state is SessionState.ENDED:
+        if session is None or session.state is SessionState.ENDED or not session.resume_timeout:
             return None
         if session.identity.key_name != established.key.name:
             raise HandshakeError("a RESUME with another key than the session's")
@@ -153,6 +155,11 @@ class SessionHost:
         if framing != (session.identity.sending, session.identity.receiving):
             raise HandshakeError("a RESUME with another framing than the session's")
         return session
+
+    def _check_key(self, established: Established) -> None:
+        """The ring may have been replaced since the link's handshake."""
+        if self.keyring.by_name(established.key.name) != established.key:
+            raise HandshakeError(f"key {established.key.name!r} is not in the key file any more")
 
     def forget(self, session: Session) -> None:
         """The session has ended: RESUME for it is answered NOSESSION from now on."""

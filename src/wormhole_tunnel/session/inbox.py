@@ -6,9 +6,13 @@ back to the pool as soon as nothing is in them, so that an idle link holds neith
 
 from __future__ import annotations
 
-from wormhole_tunnel.limits import SEALED_LENGTH_SIZE, TAG_SIZE
+from typing import Final
+
+from wormhole_tunnel.limits import KIB, SEALED_LENGTH_SIZE, TAG_SIZE
 from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.wire.records import RecordOpener
+
+_SMALL_RECORD: Final = 16 * KIB  # opened into bytes of its own: for so little a recycled buffer saves nothing
 
 
 class Inbox:
@@ -52,9 +56,13 @@ class Inbox:
         if end > self._end:
             self._make_room(self._buffer)
             return None
-        if self._payload is None:
-            self._payload = self._buffers.records.take()
-        payload = self._opener.open_payload_into(self._buffer[self._start : end], self._payload)
+        sealed = self._buffer[self._start : end]
+        if self._length <= _SMALL_RECORD:
+            payload = memoryview(self._opener.open_payload(sealed))
+        else:
+            if self._payload is None:
+                self._payload = self._buffers.records.take()
+            payload = self._opener.open_payload_into(sealed, self._payload)
         self._start = end
         self._length = None
         return payload

@@ -16,8 +16,9 @@ from collections import deque
 from enum import Enum, auto
 from typing import Final, Protocol
 
+from wormhole_tunnel import limits
 from wormhole_tunnel.errors import FrameError, LinkTimeoutError, RecordError
-from wormhole_tunnel.limits import RECORD_OVERHEAD
+from wormhole_tunnel.limits import KIB, RECORD_OVERHEAD
 from wormhole_tunnel.session import events
 from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.session.inbox import Inbox
@@ -30,7 +31,9 @@ from wormhole_tunnel.wire.handshake import Established, FramingMode
 from wormhole_tunnel.wire.parser import parse_data, parse_frame
 from wormhole_tunnel.wire.records import RecordOpener, RecordSealer
 
-_UNNUMBERED: Final = frames.FIRST_RELIABLE
+_PADDING: Final = frames.PADDING  # names of this module: the hot path looks them up for each frame
+_DATA: Final = frames.DATA
+_SMALL_RECORD: Final = 16 * KIB  # sealed into bytes of its own: for so little a recycled buffer saves nothing
 
 
 class RecordTrace(Protocol):
@@ -65,8 +68,10 @@ class Link:
         self.records_sent = 0
         self.records_received = 0
         self.trace: RecordTrace | None = None
+        self.renew_at = math.inf  # set by the end that dials: when a successor with fresh keys is due
+        self.aged = False
         self._buffers = buffers
-        self._now = now
+        self.now = now
         self._events: deque[events.Event] = deque()
         self._message = memoryview(bytearray(message_size))  # the handshake message that is awaited
         self._message_end = 0
@@ -88,6 +93,12 @@ class Link:
         """Nothing more will be said on this link: close its socket."""
         return False
 
+    @property
+    def shortest_delay(self) -> float:
+        """No deadline arises sooner than this many seconds from now, but by `handle_deadline` itself."""
+        delay = self._sending.flush_delay if self._sending is not None else 0.0
+        return min(limits.ACK_DELAY, delay or limits.ACK_DELAY)
+
     # --- receiving ------------------------------------------------------------------------------------------------------
 
     def receive_space(self) -> memoryview:
@@ -96,10 +107,12 @@ class Link:
 
     def received(self, length: int, now: float) -> None:
         """`length` bytes were received into `receive_space`."""
-        self._now = now
+        self.now = now
         self.bytes_received += length
         self.liveness.heard_at = now
-        self._stall_reported = False
+        if self._stall_reported:
+            self._stall_reported = False
+            self._events.append(events.LinkRevived())
         if self._inbox is None:
             self._message_end += length
         else:
@@ -120,12 +133,14 @@ class Link:
         while self.state is not LinkState.CLOSED:
             if self._events:
                 return self._events.popleft()
-            if self._record is not None:
-                event = self._apply_next_frame(self._record)
-                if event is not None:
-                    return event
-            elif not self._open_next_record():
-                break
+            record = self._record
+            if record is None:
+                if not self._open_next_record():
+                    break
+                continue
+            event = self._apply_next_frame(record)
+            if event is not None:
+                return event
         return None
 
     def _open_next_record(self) -> bool:
@@ -143,21 +158,20 @@ class Link:
 
     def _apply_next_frame(self, record: memoryview) -> events.Event | None:
         position = self._position
-        code = record[position] if position < len(record) else frames.PADDING
-        if code == frames.PADDING:
+        code = record[position] if position < len(record) else _PADDING
+        if code == _PADDING:
             self._finish_record(record)
             return None
         session = self.session
-        if code == frames.DATA and session is not None:
-            bounds = parse_data(record, position)
-            self._position = bounds.end
-            return session.receive_data(bounds.stream, record[bounds.start : bounds.end], self._now)
+        if code == _DATA and session is not None:
+            stream, start, self._position = parse_data(record, position)
+            return session.receive_data(stream, record[start : self._position], self.now)
         frame, self._position = parse_frame(record, position)
         if not self._first_frame_seen:
             self._first_frame_seen = True
             return self._receive_first_frame(frame)
-        if code >= _UNNUMBERED and session is not None:
-            return session.receive_frame(frame, self._now)
+        if code >= frames.FIRST_RELIABLE and session is not None:
+            return session.receive_frame(frame, self.now)
         return self._receive_link_frame(frame)
 
     def _finish_record(self, record: memoryview) -> None:
@@ -180,7 +194,7 @@ class Link:
             case frames.Ping(token):
                 self.liveness.owe_pong(token)
             case frames.Pong(token):
-                if self.liveness.receive_pong(token, self._now) and session is not None:
+                if self.liveness.receive_pong(token, self.now) and session is not None:
                     session.round_trip = self.liveness.round_trip
             case _:
                 raise FrameError(f"{type(frame).__name__} where it is not allowed")
@@ -190,7 +204,7 @@ class Link:
 
     def data_to_send(self, now: float) -> memoryview | None:
         """Bytes for the socket, or None. Say with `data_sent` how many it took; what is left is given again."""
-        self._now = now
+        self.now = now
         if not self._pending and self.state is not LinkState.CLOSED and self._sealer is not None:
             self._seal_next_record(self._sealer, now)
         return self._pending or None
@@ -226,27 +240,26 @@ class Link:
         self._seal(sealer, memoryview(payload), len(payload) - len(prefix))
 
     def _seal(self, sealer: RecordSealer, payload: memoryview, padding: int) -> None:
-        self._out = self._buffers.records.take()
-        size = sealer.seal_into(payload, self._out)
-        self._pending = self._out[:size]
+        if len(payload) <= _SMALL_RECORD:
+            self._pending = memoryview(sealer.seal(payload))
+        else:
+            self._out = self._buffers.records.take()
+            self._pending = self._out[: sealer.seal_into(payload, self._out)]
         self.records_sent += 1
         if self.trace is not None:
-            self.trace.record_sealed(self.records_sent - 1, len(payload) - padding, len(payload), size)
+            self.trace.record_sealed(self.records_sent - 1, len(payload) - padding, len(payload), len(self._pending))
 
     def _record_is_due(self, now: float) -> bool:
         if self._ticker is not None:
             return self._ticker.take(now)
-        if self._opening:
-            return True
-        if self.liveness.owes(now):
-            return True
         session = self.session
-        if session is None or self.state is not LinkState.UP:
-            return False
-        deadline = session.ack_deadline
-        if deadline is not None and now >= deadline:
-            return True
-        return session.outbound.pending and not self._held_back(session, now)
+        if session is not None and self.state is LinkState.UP:
+            if session.outbound.pending and not self._held_back(session, now):
+                return True
+            deadline = session.ack_deadline
+            if deadline is not None and now >= deadline:
+                return True
+        return bool(self._opening) or self.liveness.owes(now)
 
     def _held_back(self, session: Session, now: float) -> bool:
         """Buffered framing waits until a quantum is full or its delay has passed."""
@@ -262,7 +275,7 @@ class Link:
     def _prefix(self, now: float) -> bytes:
         """The link's own frames for the next record; at most `HEADROOM` bytes."""
         opening, self._opening = self._opening, b""
-        ack = self.session.take_ack() if self.session is not None and self.state is LinkState.UP else b""
+        ack = self.session.take_ack(now) if self.session is not None and self.state is LinkState.UP else b""
         return opening + ack + self.liveness.take_frames(now)
 
     # --- time, ends -----------------------------------------------------------------------------------------------------
@@ -271,7 +284,7 @@ class Link:
         """When `handle_deadline` wants to be called, in `now`'s seconds."""
         if self.state is LinkState.CLOSED:
             return None
-        deadline = min(self.liveness.deadline(), self._suspect_at())
+        deadline = min(self.liveness.deadline(), self._suspect_at(), math.inf if self.aged else self.renew_at)
         if self._ticker is not None:
             return min(deadline, self._ticker.next_tick)
         if self._hold_until is not None:
@@ -289,16 +302,23 @@ class Link:
 
     def handle_deadline(self, now: float) -> None:
         """Raises LinkTimeoutError when the peer has been silent for too long; afterwards pull `data_to_send` as usual."""
-        self._now = now
+        self.now = now
         if self.state is not LinkState.CLOSED and self.liveness.dead(now):
             raise LinkTimeoutError(self.liveness.reason(now))
         if now >= self._suspect_at():
             self._stall_reported = True
             self._events.append(events.LinkStalled())
+        self._look_at_age(now)
+
+    def _look_at_age(self, now: float) -> None:
+        carried = self.bytes_sent + self.bytes_received
+        if not self.aged and (now >= self.renew_at or carried >= limits.LINK_MAX_BYTES):
+            self.aged = True
+            self._events.append(events.LinkAged())
 
     def receive_eof(self, now: float) -> None:
         """The peer's TCP connection ended. Raises RecordError when that was in the middle of a record."""
-        self._now = now
+        self.now = now
         if self._inbox is not None and self._inbox.partial:
             raise RecordError("the link was cut in the middle of a record")
 
@@ -326,4 +346,4 @@ class Link:
         opener = RecordOpener(established.cipher, established.receive_secret)
         self._inbox = Inbox(self._buffers, opener)
         if sending.mode is FramingMode.CONSTANT:
-            self._ticker = Ticker(sending.interval, self._now)
+            self._ticker = Ticker(sending.interval, self.now)

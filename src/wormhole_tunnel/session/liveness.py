@@ -20,26 +20,38 @@ class Liveness:
 
     __slots__ = (
         "_confirm_by",
+        "_measure_at",
         "_next_token",
+        "_patience",
         "_ping_sent_at",
         "_ping_token",
         "_pong_owed",
+        "drained_at",
         "heard_at",
         "round_trip",
     )
 
     def __init__(self, now: float) -> None:
         self.heard_at = now
+        self.drained_at = now  # when a full socket last took more, so that the peer's kernel has answered
         self.round_trip = 0.0
+        self._patience = limits.DEAD_AFTER  # seconds of silence
         self._confirm_by: float | None = now + limits.HANDSHAKE_TIMEOUT
         self._next_token = 0
         self._ping_token: int | None = None  # the ping whose pong is awaited
         self._ping_sent_at: float | None = None
+        self._measure_at = 0.0  # no ping rides along before
         self._pong_owed: int | None = None
+
+    def answered(self) -> None:
+        """The server's handshake message came: from here on its first record may take long, but not without a byte."""
+        self._confirm_by = None
+        self._patience = limits.HANDSHAKE_TIMEOUT
 
     def confirmed(self) -> None:
         """The peer has shown that it holds the key: the handshake's deadline is over."""
         self._confirm_by = None
+        self._patience = limits.DEAD_AFTER
 
     def owe_pong(self, token: int) -> None:
         """A ping came; only the latest is answered, so that a flood of them costs nothing."""
@@ -56,7 +68,7 @@ class Liveness:
 
     def owes(self, now: float) -> bool:
         """Whether a pong or a ping has to leave even if there is nothing to take it along."""
-        return self._pong_owed is not None or self._ping_due(now)
+        return self._pong_owed is not None or (now >= self.heard_at + limits.PING_AFTER and self._ping_due(now))
 
     def _ping_due(self, now: float) -> bool:
         return self._confirm_by is None and now >= self._ping_at()
@@ -69,6 +81,8 @@ class Liveness:
 
     def take_frames(self, now: float) -> bytes:
         """The PONG that is owed, and a PING when one is due or the round trip wants measuring."""
+        if self._pong_owed is None and now < self._measure_at:
+            return b""
         pong = b""
         if self._pong_owed is not None:
             pong = pack_pong(self._pong_owed)
@@ -78,13 +92,14 @@ class Liveness:
     def _take_ping(self, now: float) -> bytes:
         if self._confirm_by is not None:
             return b""
-        if self._ping_sent_at is not None and now < self._ping_sent_at + _MEASURE_EVERY:
+        if now < self._measure_at:
             return b""
         if self._ping_token is not None and not self._ping_due(now):
             return b""
         self._next_token += 1
         self._ping_token = self._next_token
         self._ping_sent_at = now
+        self._measure_at = now + _MEASURE_EVERY
         return pack_ping(self._next_token)
 
     # --- suspicion and death --------------------------------------------------------------------------------------------
@@ -92,14 +107,14 @@ class Liveness:
     def suspect_at(self, unacknowledged_since: float) -> float:
         """When to dial a spare link, with data unacknowledged since then and no byte heard meanwhile."""
         patience = max(limits.SPARE_AFTER, limits.SPARE_ROUND_TRIPS * self.round_trip)
-        return max(unacknowledged_since, self.heard_at) + patience
+        return max(unacknowledged_since, self.heard_at, self.drained_at) + patience
 
     def dead(self, now: float) -> bool:
         """Whether the silence has lasted too long."""
         return now >= self._dead_at()
 
     def _dead_at(self) -> float:
-        silent = self.heard_at + limits.DEAD_AFTER
+        silent = self.heard_at + self._patience
         return silent if self._confirm_by is None else min(silent, self._confirm_by)
 
     def reason(self, now: float) -> str:

@@ -13,6 +13,7 @@ from wormhole_tunnel.session.buffers import BUFFER_SIZE, Buffers
 from wormhole_tunnel.wire.parser import frame_end
 
 _COPY_BELOW: Final = BUFFER_SIZE // 2  # a copied byte costs less than one pinned for nothing, up to about here
+_CHUNK_OVERHEAD: Final = 512  # bytes, about what Python's objects around a copy take
 
 
 class Chunk:
@@ -24,7 +25,7 @@ class Chunk:
         pinned = len(frames) >= _COPY_BELOW
         self.frames = frames if pinned else memoryview(bytes(frames))
         self._buffer = buffer if pinned else None
-        self.cost = BUFFER_SIZE if pinned else len(frames)
+        self.cost = BUFFER_SIZE if pinned else len(frames) + _CHUNK_OVERHEAD
         self.first = first
         self.end = end
         self.sealed_at = sealed_at

@@ -36,7 +36,7 @@ class ServerLink(Link):
         return self.refused is not None and not self._pending
 
     def _receive_message(self, message: bytes) -> bool:
-        message2, established, status = self._host.answer(message, self._now)
+        message2, established, status = self._host.answer(message, self.now)
         self._pending = memoryview(message2)
         self._events.append(events.PeerTagged())
         if status is not HandshakeStatus.OK:
@@ -56,7 +56,7 @@ class ServerLink(Link):
     def _receive_first_frame(self, frame: frames.Frame) -> events.Event | None:
         assert self.established is not None
         if isinstance(frame, frames.Hello):
-            session = self._host.found(self.established, self._now)
+            session = self._host.found(self.established, self.now)
             session.receive_hello(frame)
             self._opening = session.hello()
             return self._attach(session, resumed=False)
@@ -71,7 +71,7 @@ class ServerLink(Link):
             return None
         session.generation = frame.generation
         former = session.link
-        session.fence(self._now)
+        session.fence(self.now)
         session.resume_from(frame.rx_next)
         self._opening = frames.pack_resumed(make_resumed(session, established.transcript))
         if former is not None:

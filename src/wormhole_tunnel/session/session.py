@@ -84,7 +84,7 @@ class Session:
         self.down_since = now
         self.late_frames = 0  # for streams that had ended
         self.round_trip = 0.0
-        self._acknowledged = 0
+        self._acknowledged_at = 0.0
         self._unacknowledged_bytes = 0
         self._ack_deadline: float | None = None
         self._highest_stream = 0
@@ -247,12 +247,13 @@ class Session:
 
     def receive_data(self, stream_id: int, data: memoryview, now: float) -> events.DataReceived | None:
         """Apply DATA. Raises FrameError, FlowControlError."""
-        self._count(len(data), now)
+        length = len(data)
+        self._count(length, now)
         stream = self.streams.get(stream_id)
         if stream is None:
             self._check_known(stream_id)
             return None
-        stream.receive(len(data))
+        stream.receive(length)
         event = self._data_event
         if event is None:
             event = self._data_event = events.DataReceived(stream, data)
@@ -333,11 +334,13 @@ class Session:
         """When an acknowledgement has to leave, if nothing has taken it along by then."""
         return self._ack_deadline
 
-    def take_ack(self) -> bytes:
-        """The ACK frame that is due with the next record, or nothing."""
-        if self.rx_next == self._acknowledged:
+    def take_ack(self, now: float) -> bytes:
+        """The ACK frame to put into the next record; none right after another, unless much has come meanwhile."""
+        if self._ack_deadline is None:
             return b""
-        self._acknowledged = self.rx_next
+        if now < self._acknowledged_at + limits.ACK_DELAY / 2 and self._unacknowledged_bytes < limits.ACK_BYTES // 2:
+            return b""
+        self._acknowledged_at = now
         self._unacknowledged_bytes = 0
         self._ack_deadline = None
         return frames.pack_ack(self.rx_next)
@@ -348,6 +351,8 @@ class Session:
             raise FrameError("the peer claims frames that were not sent, or forgot some it had")
         self.outbound.retention.acknowledge(rx_next)
         self.outbound.resend()
+        self._ack_deadline = None  # RESUME or RESUMED has said it
+        self._unacknowledged_bytes = 0
 
     def take_streams(self) -> Iterator[Stream]:
         """Remove every stream, for their owners to reset: the session is lost."""

@@ -65,6 +65,17 @@ class RecordSealer(_Direction):
 
     __slots__ = ()
 
+    def seal(self, payload: memoryview) -> bytes:
+        """Seal `payload` (at most `MAX_RECORD_PAYLOAD` bytes); returns the record."""
+        length = len(payload)
+        if length > MAX_RECORD_PAYLOAD:
+            raise ValueError("the payload is larger than a record")
+        encrypt = self._aead.encrypt
+        sealed_length = encrypt(self._nonce(), length.to_bytes(LENGTH_SIZE), None)
+        record = sealed_length + encrypt(self._nonce(), payload, None)
+        self._rekey_when_due()
+        return record
+
     def seal_into(self, payload: memoryview, out: memoryview) -> int:
         """Seal `payload` (at most `MAX_RECORD_PAYLOAD` bytes) into the disjoint `out`; returns the record's wire size."""
         length = len(payload)
@@ -101,6 +112,17 @@ class RecordOpener(_Direction):
         except InvalidTag as error:
             self._failed = True
             raise RecordError("a record's length does not verify") from error
+
+    def open_payload(self, sealed: memoryview) -> bytes:
+        """Open a payload (with its tag). Raises RecordError."""
+        self._refuse_after_failure()
+        try:
+            payload = self._aead.decrypt(self._nonce(), sealed, None)
+        except InvalidTag as error:
+            self._failed = True
+            raise RecordError("a record's payload does not verify") from error
+        self._rekey_when_due()
+        return payload
 
     def open_payload_into(self, sealed: memoryview, out: memoryview) -> memoryview:
         """Open a payload (with its tag) into the disjoint `out`; returns the part of `out` it fills. Raises RecordError."""
