@@ -28,6 +28,7 @@ from wormhole_tunnel.net.resolver import Resolver
 from wormhole_tunnel.net.socket_options import reset_on_close
 from wormhole_tunnel.net.tasks import Tasks
 from wormhole_tunnel.observe.logs import get_logger, log_event
+from wormhole_tunnel.proxy.pipes import open_listeners
 
 _ID_SIZE: Final = 4  # bytes of the client proxy's header, which both proxies know
 _WEAKER: Final = (
@@ -35,7 +36,8 @@ _WEAKER: Final = (
     " first data, recorded traffic is accepted again after a restart, a cut between two messages looks like an end, and"
     " there is no half-close; use it only until both proxies are replaced"
 )
-_log = get_logger("wormhole.proxy.legacy")
+_log = get_logger("wormhole.legacy")
+_connection_log = get_logger("wormhole.conn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +75,14 @@ class _LegacyProxy:
         self._empty.set()
 
     @property
-    def addresses(self) -> tuple[Address, ...]:
+    def addresses(self) -> list[Address]:
         """Where it listens, with the real ports."""
-        return tuple(listener.address for listener in self._listeners)
+        return [listener.address for listener in self._listeners]
 
     async def __aenter__(self) -> Self:
         """Raises WormholeError without PyNaCl, ListenError if an address can't be listened on."""
         load_sodium()
-        try:
-            for address in self.settings.listen:
-                self._listeners.append(Listener.open(address, self._accept, self.settings.permissions))
-        except BaseException:
-            self._close_listeners()
-            raise
+        self._listeners = open_listeners(self.settings, self._accept)
         log_event(_log, logging.WARNING, "legacy_transport", _WEAKER)
         if len(self._keyring) > 1:
             message = f"--transport legacy uses one key only: {self._keyring.first.name}"
@@ -137,17 +134,17 @@ class _LegacyProxy:
         self._connections.discard(connection)
         if not self._connections:
             self._empty.set()
-        if len(self._connections) == self.settings.max_connections - 1:
-            for listener in self._listeners:
-                listener.resume()
 
     def _accept(self, sock: socket.socket, source: SourceAddress) -> None:
+        if len(self._connections) >= self.settings.max_connections:
+            message = f"{source} refused: max_connections reached"
+            log_event(_log, logging.WARNING, "client_refused", message, source=str(source))
+            reset_on_close(sock)
+            sock.close()
+            return
         connection = _Connection(self, sock, source)
         self._connections.add(connection)
         self._empty.clear()
-        if len(self._connections) == self.settings.max_connections:
-            for listener in self._listeners:
-                listener.pause()
         connection.dial()
 
     def _close_listeners(self) -> None:
@@ -195,14 +192,21 @@ class _Connection:
     def ended(self, end: PipeEnd) -> None:
         """Both sockets are closed."""
         self._proxy.forget(self)
-        how = f"reset: {end.error}" if end.error else "clean"
-        message = (
-            f"connection {self._identity or '-'} from {self._source} ended by {end.closed_by or 'this proxy'}, {how}"
-        )
+        closed_by = end.closed_by or "proxy itself"
+        reason = f"reset: {end.error}" if end.error else "both sides finished"
         log_event(
-            _log, _level(end), "connection_ended", message, connection=self._identity, closed_by=end.closed_by,
-            reason=end.error, sent=end.bytes_sent, received=end.bytes_received, seconds=round(end.seconds, 3),
-        )  # fmt: skip
+            _connection_log,
+            _level(end),
+            "connection_closed",
+            f"{self._source} closed by the {closed_by}, {reason}",
+            connection=self._identity,
+            source=str(self._source),
+            closed_by=closed_by,
+            reason=reason,
+            bytes_sent=end.bytes_sent,
+            bytes_received=end.bytes_received,
+            seconds=round(end.seconds, 3),
+        )
 
     def _dialled(self, result: socket.socket | DialError) -> None:
         self._dial = None
@@ -213,8 +217,8 @@ class _Connection:
                 self._begin_log(link.header)
             self._pipe.start()
             return
-        message = f"no connection for {self._source}: {result}"
-        log_event(_log, logging.WARNING, "dial_failed", message, reason=result.reason.value)
+        message = f"can't connect: {result}"
+        log_event(_connection_log, logging.WARNING, "connect_failed", message, source=str(self._source))
         if self._addresses:
             self.dial()
         else:
@@ -222,9 +226,13 @@ class _Connection:
 
     def _begin_log(self, client_header: bytes) -> None:
         self._identity = client_header[:_ID_SIZE].hex()
-        message = f"connection {self._identity} from {self._source} started"
         log_event(
-            _log, logging.INFO, "connection_started", message, connection=self._identity, source=str(self._source)
+            _connection_log,
+            logging.INFO,
+            "connection_opened",
+            f"{self._source} -> {', '.join(str(address) for address in self._proxy.settings.connect)}",
+            connection=self._identity,
+            source=str(self._source),
         )
 
 

@@ -12,13 +12,14 @@ import uvloop
 
 from wormhole_tunnel import __version__
 from wormhole_tunnel.config.keysource import load_keyring
-from wormhole_tunnel.config.options import Mode
+from wormhole_tunnel.config.options import Mode, Transport
 from wormhole_tunnel.config.settings import TunnelSettings
 from wormhole_tunnel.crypto.aead import self_test
 from wormhole_tunnel.net.addresses import Address
 from wormhole_tunnel.net.listen import raise_descriptor_limit
 from wormhole_tunnel.observe.logs import get_logger, log_event
 from wormhole_tunnel.proxy.client import ClientProxy
+from wormhole_tunnel.proxy.legacy import LegacyClientProxy, LegacyServerProxy
 from wormhole_tunnel.proxy.server import ServerProxy
 
 _log = get_logger("wormhole")
@@ -48,8 +49,10 @@ async def _serve(tunnels: list[TunnelSettings]) -> int:
     return 0
 
 
-def _proxy(settings: TunnelSettings) -> ClientProxy | ServerProxy:
+def _proxy(settings: TunnelSettings) -> ClientProxy | ServerProxy | LegacyClientProxy | LegacyServerProxy:
     keyring = load_keyring(settings.key_file)
+    if settings.transport is Transport.LEGACY:
+        return (LegacyServerProxy if settings.mode is Mode.SERVER else LegacyClientProxy)(settings, keyring)
     if settings.mode is Mode.SERVER:
         return ServerProxy(settings, keyring)
     return ClientProxy(settings, keyring)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import select
 import socket
 import struct
 from collections.abc import AsyncIterator, Coroutine
@@ -109,10 +108,6 @@ class Server:
         self.accepted.append(End(sock))
         return self.accepted[-1]
 
-    def has_waiting(self) -> bool:
-        """Whether somebody has connected who was not accepted yet."""
-        return bool(select.select([self._socket], [], [], 0)[0])
-
     def close(self) -> None:
         self._socket.close()
         for end in self.accepted:
@@ -131,10 +126,6 @@ async def listening() -> AsyncIterator[Server]:
 @asynccontextmanager
 async def connected(address: Address) -> AsyncIterator[End]:
     assert isinstance(address, TcpAddress)
-    sock = socket.socket()
-    sock.settimeout(0)
-    try:
-        await asyncio.get_running_loop().sock_connect(sock, (address.host, address.port))
+    # The kernel completes a connection to a listening socket at once, before anybody accepts it and may reset it.
+    with socket.create_connection((address.host, address.port)) as sock:
         yield End(sock)
-    finally:
-        sock.close()

@@ -8,11 +8,12 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.unit.legacy.peer import Receiver, Sender
-from tests.unit.legacy.sockets import End, connected, listening, run, skip
+from tests.unit.legacy.sockets import End, connected, listening, run
 from wormhole_tunnel.config.settings import Mode, Transport, TunnelSettings
 from wormhole_tunnel.errors import ListenError
 from wormhole_tunnel.keys.keyring import Key, Keyring
@@ -323,9 +324,12 @@ class TestLifecycle:
 
         caplog.set_level(logging.INFO, "wormhole")
         run(scenario())
-        started = [record.getMessage().split()[1] for record in caplog.records if "started" in record.getMessage()]
-        assert len(started) == 2
-        assert len(set(started)) == 1
+        events: list[dict[str, Any]] = [vars(record) for record in caplog.records]
+        for kind in ("connection_opened", "connection_closed"):
+            names = [each["fields"]["connection"] for each in events if each["event"] == kind]
+            assert len(names) == 2
+            assert len(set(names)) == 1
+            assert names[0]
 
     def test_stop_lets_connections_end(self) -> None:
         async def scenario() -> bytes:
@@ -359,20 +363,22 @@ class TestLifecycle:
 
         assert run(scenario()) == (True, True)
 
-    def test_connections_beyond_the_limit_wait_for_their_turn(self) -> None:
-        async def scenario() -> bytes:
+    def test_a_connection_beyond_the_limit_is_refused_and_the_next_one_is_not(self) -> None:
+        async def scenario() -> tuple[bool, bytes]:
             async with (
                 listening() as server,
                 server_proxy(server.address, max_connections=1) as proxy,
                 connected(proxy.addresses[0]) as first,
-                connected(proxy.addresses[0]) as second,
             ):
                 upstream = await server.accept()
                 assert len(await first.receive(24)) == 24
-                await skip(0.0)
-                assert not server.has_waiting()
+                async with connected(proxy.addresses[0]) as second:
+                    refused = await second.is_reset()
                 first.reset()
                 assert await upstream.is_reset()
-                return await second.receive(24)
+                async with connected(proxy.addresses[0]) as third:
+                    return refused, await third.receive(24)
 
-        assert len(run(scenario())) == 24
+        refused, header = run(scenario())
+        assert refused
+        assert len(header) == 24
