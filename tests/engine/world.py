@@ -59,6 +59,11 @@ class End:
         assert self._session is not None, "no session was founded yet"
         return self._session
 
+    @property
+    def founded(self) -> bool:
+        """Whether a session was ever brought up here."""
+        return self._session is not None
+
     def received(self, stream: Stream) -> Received:
         return self.streams.setdefault(stream.id, Received())
 
@@ -181,6 +186,10 @@ class World:
         """Both ends lose the link; whatever was under way is gone."""
         self.client.lose_link()
         self.server.lose_link()
+
+    def redial(self) -> None:
+        """What a client proxy does without a link: resume its session, or found one if it has none."""
+        self.dial(self.client.session if self.client.founded else None)
 
     def resume(self) -> None:
         self.dial(self.client.session)
