@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from wormhole_tunnel.limits import GIB, MAX_RECORD_WIRE
+from wormhole_tunnel.limits import GIB, MAX_RECORD_WIRE, MIB
 
 HEADROOM: Final = 96  # in front of a record's frames, for its link's: at most RESUMED, ACK, PONG and PING, 72 bytes
 BUFFER_SIZE: Final = HEADROOM + MAX_RECORD_WIRE
-_FREE_BUFFERS_KEPT: Final = 64
+_FREE_BYTES_KEPT: Final = 4 * MIB  # in each pool
 
 
 class BufferPool:
     """Hands out writable views of `size` bytes. Their former content is still in them."""
 
-    __slots__ = ("_free", "in_use", "size")
+    __slots__ = ("_free", "_most_free", "in_use", "size")
 
     def __init__(self, size: int = BUFFER_SIZE) -> None:
         self.size = size
         self._free: list[memoryview] = []
+        self._most_free = _FREE_BYTES_KEPT // size
         self.in_use = 0
 
     def take(self) -> memoryview:
@@ -33,7 +34,7 @@ class BufferPool:
     def give(self, buffer: memoryview) -> None:
         """Take back a buffer that nobody reads any more."""
         self.in_use -= 1
-        if len(self._free) < _FREE_BUFFERS_KEPT:
+        if len(self._free) < self._most_free:
             self._free.append(buffer)
 
 

@@ -10,6 +10,7 @@ wait, no data is taken, so that everything leaves in the order in which it was s
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Final
 
@@ -35,6 +36,7 @@ class Outbound:
         "_end",
         "_framing",
         "_limit",
+        "_most_retained",
         "_pool",
         "_queue",
         "_queued",
@@ -52,6 +54,7 @@ class Outbound:
         self._pool = buffers.records
         self._framing = framing
         self._resume_buffer = resume_buffer
+        self._most_retained = resume_buffer or math.inf
         self._limit = framing.max_payload  # position in the buffer: HEADROOM is inside it
         self._buffer: memoryview | None = None
         self._end = HEADROOM
@@ -78,9 +81,8 @@ class Outbound:
     @property
     def full(self) -> bool:
         """No more data fits, in this record or in what may be unacknowledged."""
-        if self._queue or self._resend or self._end + DATA_HEADER + _CONTROL_ROOM >= self._limit:
-            return True
-        return 0 < self._resume_buffer <= self.retention.cost or self._buffers.exhausted
+        record_full = self._end + DATA_HEADER + _CONTROL_ROOM >= self._limit
+        return record_full or bool(self._queue) or bool(self._resend) or self.retention.cost >= self._most_retained
 
     def limit_record(self, size: int) -> None:
         """Let records carry about `size` bytes from now on, so that none takes long on a slow path."""
@@ -88,13 +90,15 @@ class Outbound:
 
     def reserve(self, stream: Stream, most: int) -> memoryview | None:
         """Where to read up to `most` bytes of the stream's data; None when the record, or its peer's window, is full."""
-        if self.full:
+        if self._queue or self._resend or self.retention.cost >= self._most_retained:
             return None
         start = self._end + DATA_HEADER
         space = min(most, stream.send_limit - stream.sent, self._limit - _CONTROL_ROOM - start)
         if space <= 0:
             return None
         if self._buffer is None:
+            if self._buffers.exhausted:
+                return None
             self._buffer = self._pool.take()
         return self._buffer[start : start + space]
 

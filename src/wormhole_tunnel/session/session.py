@@ -124,8 +124,6 @@ class Session:
         if not limits.INITIAL_WINDOW <= hello.initial_window <= limits.MAX_WINDOW:
             raise FrameError("HELLO announces a window out of bounds")
         self.peer_hello = hello
-        for stream in self.streams.values():
-            stream.receive_window(hello.initial_window)
 
     def attach(self, link: Link) -> None:
         """Run on this link from now on."""
