@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tests.unit.legacy.peer import Receiver, Sender
 from tests.unit.legacy.sockets import End, run, skip
@@ -186,6 +186,84 @@ def test_a_reset_found_while_writing_is_no_clean_end() -> None:
     end, link_is_reset = run(scenario())
     assert (end.closed_by, end.error, end.by_protocol) == ("local", "Connection reset by peer", False)
     assert link_is_reset
+
+
+async def end_and_reset_the_link(both: Joined) -> None:
+    """As the original does when it closes with something unread: an end, then a reset."""
+    await both.local.send(b"never read")
+    await skip(0.0)
+    both.link.shut_down()
+    both.link.close()
+
+
+def test_a_reset_after_the_links_end_leaves_the_end_clean() -> None:
+    async def scenario() -> tuple[bytes, PipeEnd]:
+        with joined(Patience(0.0), tcp_pair) as both:
+            sender = Sender(KEY, THEIRS)
+            await both.link.send(sender.header + sender.message(b"all of it"))
+            await end_and_reset_the_link(both)
+            await skip(0.0)  # the pipe has seen the end
+            await both.local.send(b"the link takes no more")
+            received = await both.local.receive_all()
+            await both.local.send(b"and this is discarded")
+            both.local.close()
+            return received, await both.ended
+
+    received, end = run(scenario())
+    assert received == b"all of it"
+    assert (end.closed_by, end.error) == ("link", "")
+
+
+def test_a_reset_after_an_end_that_was_not_read_yet_leaves_it_clean() -> None:
+    async def scenario() -> bytes:
+        with joined(Patience(0.0), tcp_pair) as both:
+            sender = Sender(KEY, THEIRS)
+            await both.local.send(b"the link takes no more")  # ready first, so written before the end is read
+            await both.link.send(sender.header + sender.message(b"all of it"))
+            await end_and_reset_the_link(both)
+            return await both.local.receive_all()
+
+    assert run(scenario()) == b"all of it"
+
+
+def test_a_local_socket_that_goes_on_for_ever_is_given_up() -> None:
+    async def scenario() -> PipeEnd:
+        with joined(Patience(0.0, linger=5.0), tcp_pair) as both:
+            await both.link.send(THEIRS)
+            await end_and_reset_the_link(both)
+            while not both.ended.done():
+                with suppress(ConnectionError):
+                    await both.local.send(b"more and more")
+                await skip(1.0)
+            return both.ended.result()
+
+    assert "silent for 5 s" in run(scenario()).error
+
+
+def test_a_reset_while_the_rest_is_discarded() -> None:
+    async def scenario() -> PipeEnd:
+        with joined(Patience(0.0), tcp_pair) as both:
+            await both.link.send(THEIRS)
+            await end_and_reset_the_link(both)
+            await skip(0.0)
+            await both.local.send(b"the link takes no more")
+            await skip(0.0)
+            both.local.reset()
+            return await both.ended
+
+    assert run(scenario()).closed_by == "link"
+
+
+def test_ending_it_while_data_waits_closes_both() -> None:
+    async def scenario() -> PipeEnd:
+        with joined(Patience(0.0)) as both:
+            await stuff(both.local)
+            both.pipe.abort("enough")
+            both.pipe.abort("once more")
+            return await both.ended
+
+    end = run(scenario())
+    assert (end.closed_by, end.error) == ("", "enough")
 
 
 def test_an_error_of_the_transport_is_told_apart() -> None:

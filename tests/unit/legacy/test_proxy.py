@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.unit.legacy.peer import Receiver, Sender
-from tests.unit.legacy.sockets import End, connected, listening, run
+from tests.unit.legacy.sockets import End, connected, listening, run, skip
 from wormhole_tunnel.config.settings import Mode, Transport, TunnelSettings
 from wormhole_tunnel.errors import ListenError
 from wormhole_tunnel.keys.keyring import Key, Keyring
@@ -243,8 +243,9 @@ class TestServerProxy:
         async def scenario() -> bytes:
             async with between_link_and_server() as (link, server):
                 sender = Sender(SECRET, HEADER)
-                await server.send(b"an answer that nobody reads")
                 await link.receive(24)
+                await server.send(b"an answer that nobody reads")
+                await skip(0.0)
                 await link.send(sender.header + sender.bulk(BULK[:40_000]))
                 link.shut_down()
                 link.close()
