@@ -78,7 +78,6 @@ class Session:
         resume_buffer = settings.resume_buffer if settings.resume_timeout else 0
         self.outbound = Outbound(buffers, identity.sending, resume_buffer)
         self.rx_next = 0
-        self.hello_sent = False
         self.peer_hello: frames.Hello | None = None
         self.peer_goaway: int | None = None
         self.down_since = now
@@ -113,14 +112,11 @@ class Session:
 
     def hello(self) -> bytes:
         """Our HELLO, the first frame on a new session."""
-        self.hello_sent = True
         mine = self.settings
         return frames.pack_hello(frames.Hello(0, mine.resume_timeout, limits.INITIAL_WINDOW, mine.max_streams))
 
     def receive_hello(self, hello: frames.Hello) -> None:
-        """The peer's HELLO. Raises FrameError for a second one, or a window smaller than what needs no announcement."""
-        if self.peer_hello is not None:
-            raise FrameError("a second HELLO")
+        """The peer's HELLO. Raises FrameError for a window smaller than what needs no announcement, or larger than any."""
         if not limits.INITIAL_WINDOW <= hello.initial_window <= limits.MAX_WINDOW:
             raise FrameError("HELLO announces a window out of bounds")
         self.peer_hello = hello
