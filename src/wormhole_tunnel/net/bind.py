@@ -42,16 +42,24 @@ class BoundSocket:
 
     __slots__ = ("_file", "socket")
 
-    def __init__(self, sock: socket.socket, file: tuple[Path, int, int] | None = None) -> None:
-        """`file` is a path with the device and inode number of what stands there."""
+    def __init__(self, sock: socket.socket) -> None:
+        sock.settimeout(0)
         self.socket = sock
-        self._file = file
+        self._file: tuple[Path, int, int] | None = None  # with the device and inode number of what was made there
+
+    def bind_unix(self, path: Path) -> None:
+        """Bind to `path`, and remember to remove it.
+
+        Raises OSError.
+        """
+        self.socket.bind(os.fspath(path))
+        self._file = (path, *_identity(path))
 
     def close(self) -> None:
         """Close the socket. The file is compared before, while its inode number can't be used again."""
         if self._file is not None:
             path, *identity = self._file
-            with _locked(path.parent), contextlib.suppress(OSError):
+            with contextlib.suppress(OSError), _locked(path.parent):
                 if _identity(path) == tuple(identity):
                     path.unlink()
         self._file = None
@@ -97,7 +105,6 @@ def _open_tcp(endpoint: Endpoint, port: int) -> socket.socket:
     host, _, *rest = endpoint.sockaddr
     sock = socket.socket(endpoint.family, socket.SOCK_STREAM)
     try:
-        sock.settimeout(0)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if endpoint.family == socket.AF_INET6:
             # [::] takes IPv4 as well, whatever the system's default; any other address is of one family anyway
@@ -113,28 +120,23 @@ def _open_tcp(endpoint: Endpoint, port: int) -> socket.socket:
 
 def _open_unix(address: UnixAddress, permissions: UnixPermissions) -> BoundSocket:
     path = Path(address.path)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    bound = BoundSocket(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
     try:
-        sock.settimeout(0)
         with _locked(path.parent):
             _remove_stale(path)
-            sock.bind(address.path)
-            bound = BoundSocket(sock, (path, *_identity(path)))
-    except OSError as error:
-        sock.close()
-        raise ListenError(_unix_advice(address, error)) from error
-    except ListenError:
-        sock.close()
-        raise
-    try:
-        # nobody can connect before `listen`, so there is no moment with the wrong permissions
-        path.chmod(permissions.mode)
-        if (permissions.user, permissions.group) != (_UNCHANGED, _UNCHANGED):
-            os.chown(path, permissions.user, permissions.group)
-        sock.listen(BACKLOG)
+            bound.bind_unix(path)
+            # nobody can connect before `listen`, so there is no moment with the wrong permissions
+            path.chmod(permissions.mode)
+            if (permissions.user, permissions.group) != (_UNCHANGED, _UNCHANGED):
+                os.chown(path, permissions.user, permissions.group)
+            # within the lock: until it listens, it looks stale to others
+            bound.socket.listen(BACKLOG)
     except OSError as error:
         bound.close()
         raise ListenError(_unix_advice(address, error)) from error
+    except ListenError:
+        bound.close()
+        raise
     return bound
 
 

@@ -76,7 +76,6 @@ class Listener:
     @classmethod
     def adopt(cls, sock: socket.socket, on_accept: OnAccept) -> Listener:
         """Accept from a listening socket that was opened elsewhere; the file of a Unix socket is left alone."""
-        sock.settimeout(0)
         return cls([BoundSocket(sock)], on_accept)
 
     def pause(self) -> None:

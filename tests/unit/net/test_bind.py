@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import stat
 import threading
@@ -122,6 +123,15 @@ def test_the_end_is_calm_where_the_file_has_gone(tmp_path: Path) -> None:
     bound = open_one(UnixAddress(str(tmp_path / "a")))
     (tmp_path / "a").unlink()
     bound.close()
+
+
+def test_the_end_is_calm_where_the_directory_has_gone(tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    directory.mkdir()
+    bound = open_one(UnixAddress(str(directory / "a")))
+    shutil.rmtree(directory)
+    bound.close()
+    assert bound.socket.fileno() == -1
 
 
 def test_of_many_that_find_a_stale_socket_one_gets_it(tmp_path: Path) -> None:
