@@ -69,16 +69,19 @@ class End:
 
     def receive(self, data: bytes) -> None:
         """Take all of `data` and apply what it brings; an error closes the link, as a shell would."""
+        assert self.link is not None
+        self.receive_on(self.link, data)
+
+    def receive_on(self, link: Link, data: bytes) -> None:
+        """The same, on any link of this end."""
         view = memoryview(data)
-        link = self.link
-        assert link is not None
         try:
             while view and link.state is not LinkState.CLOSED:
                 view = view[link.receive_data(view, self._world.now) :]
                 self.drain(link)
         except ProtocolError as error:
             self.error = error
-            self.lose_link()
+            self.lose(link)
 
     def drain(self, link: Link) -> None:
         while (event := link.next_event()) is not None:
@@ -124,11 +127,15 @@ class End:
     def lose_link(self) -> None:
         """The TCP connection is gone."""
         if self.link is not None:
-            self.link.close()
-            session = self.link.session
-            if session is not None and session.link is self.link:
-                session.detach(self._world.now)
-        self.link = None
+            self.lose(self.link)
+
+    def lose(self, link: Link) -> None:
+        """The same, for any link of this end."""
+        link.close()
+        if link.session is not None and link.session.link is link:
+            link.session.detach(self._world.now)
+        if self.link is link:
+            self.link = None
 
 
 class World:
@@ -165,12 +172,21 @@ class World:
 
     def dial(self, session: Session | None = None, key: Key | None = None) -> None:
         """A new pair of links, not yet carried anything; the ends' former links, if any, are left to the protocol."""
+        self.client.link = self.new_client_link(session, key)
+        self.server.link = self.new_server_link()
+
+    def new_server_link(self) -> ServerLink:
+        """The server's end of a link that is accepted now."""
+        return ServerLink(self.host, self.buffers, self.now)
+
+    def new_client_link(self, session: Session | None = None, key: Key | None = None) -> ClientLink:
+        """The client's end of a link that is dialled now."""
         instance = session.identity.instance if session is not None else ANY_INSTANCE
         offer = ClientOffer(
             self.unix_ms + int(self.now * 1000), supported_ciphers(), self.framing, self.framing, instance
         )
         framing = Framing.of(self.framing, self.flush_delay)
-        self.client.link = ClientLink(
+        return ClientLink(
             key or self.keyring.first,
             offer,
             (framing, framing),
@@ -180,7 +196,6 @@ class World:
             self.now,
             session,
         )
-        self.server.link = ServerLink(self.host, self.buffers, self.now)
 
     def cut(self) -> None:
         """Both ends lose the link; whatever was under way is gone."""
