@@ -42,4 +42,6 @@ def open_pair(world: World) -> tuple[Stream, Stream]:
     """A stream that is open at both ends: the client's view and the server's."""
     stream = world.open()
     world.settle()
+    while stream.id not in world.server.session.streams or not stream.opened:
+        world.pass_time(0.01)  # buffered and constant framing take their time
     return stream, world.other(stream)
