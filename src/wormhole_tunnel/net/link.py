@@ -16,7 +16,7 @@ from wormhole_tunnel.errors import ProtocolError
 from wormhole_tunnel.net.addresses import SourceAddress
 from wormhole_tunnel.net.clock import now as read_clock
 from wormhole_tunnel.net.pipe import Pipe
-from wormhole_tunnel.net.socket_options import reset_on_close
+from wormhole_tunnel.net.socket_options import limit_unsent, reset_on_close
 from wormhole_tunnel.observe.logs import TRACE, get_logger, log_event
 from wormhole_tunnel.session.events import DataReceived, Event
 from wormhole_tunnel.session.link import Link, LinkState
@@ -53,11 +53,16 @@ class LinkDriver:
         self._handler = handler
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._kernel_queue = 0  # bytes that may lie unsent in the socket before it stops counting as writable
         self._writing = False
         if _log.isEnabledFor(TRACE):
             link.trace = self
-        loop.add_reader(sock, self._on_readable)
-        self.flush()
+
+    def start(self) -> None:
+        """Watch the socket and send what is due, which may fail at once: the handler must know the driver by now."""
+        if not self.closed:
+            self._loop.add_reader(self.socket, self._on_readable)
+            self.flush()
 
     def record_sealed(self, number: int, plain: int, padded: int, wire: int, /) -> None:
         """Part of `RecordTrace`."""
@@ -153,6 +158,9 @@ class LinkDriver:
 
     def _wait_until_writable(self) -> None:
         self.busy = True
+        if self._kernel_queue != self.link.pacer.size // 2:
+            self._kernel_queue = self.link.pacer.size // 2
+            limit_unsent(self.socket, self._kernel_queue)
         if not self._writing:
             self._writing = True
             self._loop.add_writer(self.socket, self._on_writable)

@@ -46,19 +46,23 @@ def set_tcp_options(sock: socket.socket) -> None:
 
 
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, 0 seconds
-_NOT_SENT_LOW: Final = (
-    128 * 1024
-)  # bytes; below, a link's socket counts as writable: the rest of the queue stays with us
 _UNACKNOWLEDGED: Final = round(DEAD_AFTER * 1000)  # milliseconds; what is not acknowledged for so long ends the link
-_LINK_OPTIONS: Final = _known(("TCP_NOTSENT_LOWAT", _NOT_SENT_LOW), ("TCP_USER_TIMEOUT", _UNACKNOWLEDGED))
+_LINK_OPTIONS: Final = _known(("TCP_USER_TIMEOUT", _UNACKNOWLEDGED))
 
 
 def set_link_options(sock: socket.socket) -> None:
-    """For the TCP connection between two proxies: a short queue in the kernel, and an end when nothing gets through."""
+    """For the TCP connection between two proxies: an end when nothing gets through."""
     if sock.family not in (socket.AF_INET, socket.AF_INET6):
         return
     for option, value in _LINK_OPTIONS:
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def limit_unsent(sock: socket.socket, size: int) -> None:
+    """Let the socket count as writable only while less than `size` bytes are unsent: the rest stays with us."""
+    if sock.family in (socket.AF_INET, socket.AF_INET6):
+        for option, value in _known(("TCP_NOTSENT_LOWAT", size)):
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def reset_on_close(sock: socket.socket) -> None:

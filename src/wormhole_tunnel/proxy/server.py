@@ -97,6 +97,7 @@ class ServerProxy:
         driver = LinkDriver(self._loop, sock, link, self)
         driver.source = source
         self._gate.enter(driver, source)
+        driver.start()
 
     def link_event(self, driver: LinkDriver, event: events.Event) -> None:
         """Part of `LinkHandler`."""

@@ -120,6 +120,7 @@ class Uplink:
         set_link_options(result)
         link = self._new_link()
         self._candidate = LinkDriver(self._loop, result, link, self)
+        self._candidate.start()
 
     def _new_link(self) -> ClientLink:
         settings = self._settings
