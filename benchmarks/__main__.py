@@ -86,7 +86,7 @@ def _report(results: suite.Results, plan: Plan, peers: Sequence[Peer], here: mac
         print(failures_list(results.failures), end="\n\n")
     out.mkdir(parents=True, exist_ok=True)
     (out / "results.json").write_text(to_json(here, plan, peers, versions, results, verdicts))
-    foot = f"{here.date[:10]}, {_summary(here)}; {', '.join(f'{name} {version}' for name, version in versions.items())}"
+    foot = [f"{here.date[:10]}, {_summary(here)}", ", ".join(f"{name} {version}" for name, version in versions.items())]
     for name, document in all_plots(medians, names, verdicts, foot):
         (out / name).write_text(document)
     print(f"results.json and plots are in {out}")

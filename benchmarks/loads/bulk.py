@@ -2,7 +2,7 @@
 
     python -m benchmarks.loads.bulk PORT up|down SECONDS
 
-Prints the bits a second that arrived.
+Connects, says that it's ready, and begins when a line comes in. Prints the bits a second that arrived.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import time
 
 from benchmarks.loads.server import CHUNK, SINK_REPORT, SINK_SECONDS, Request
+from benchmarks.loads.start import wait_for_go
 from benchmarks.processes import LOOPBACK
 
 
@@ -42,6 +43,7 @@ def _receive(connection: socket.socket, seconds: float) -> float:
 def main() -> None:
     port, direction, seconds = sys.argv[1:4]
     with socket.create_connection((LOOPBACK, int(port))) as connection:
+        wait_for_go()
         transfer = _send if direction == "up" else _receive
         print(json.dumps({"rate": transfer(connection, float(seconds))}))
 

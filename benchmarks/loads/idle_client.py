@@ -2,17 +2,16 @@
 
     python -m benchmarks.loads.idle_client PORT COUNT SOURCE_ADDRESS
 
-Prints `{"open": COUNT}` once every one of them has its echo.
+Says that it's ready once every one of them has its echo.
 """
 
 from __future__ import annotations
 
-import json
-import select
 import socket
 import sys
 from collections.abc import Iterator
 
+from benchmarks.loads.start import wait_for_go
 from benchmarks.processes import LOOPBACK
 
 MESSAGE = bytes(64)
@@ -46,8 +45,7 @@ def main() -> None:
     connections: list[socket.socket] = []
     while len(connections) < count:
         connections += _open_batch(port, source, min(AT_ONCE, count - len(connections)))
-    print(json.dumps({"open": len(connections)}), flush=True)
-    select.select([sys.stdin], [], [])
+    wait_for_go()
 
 
 if __name__ == "__main__":

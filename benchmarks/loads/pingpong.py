@@ -2,7 +2,8 @@
 
     python -m benchmarks.loads.pingpong PORT SECONDS
 
-Prints the 50th and 99th percentile of the round trips, in microseconds.
+Connects and warms up, says that it's ready, and begins when a line comes in. Prints the 50th and 99th percentile of the
+round trips, in microseconds.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 
 from benchmarks.figures import percentile
 from benchmarks.loads.server import Request
+from benchmarks.loads.start import wait_for_go
 from benchmarks.processes import LOOPBACK
 
 MESSAGE = bytes(range(64))
@@ -42,6 +44,7 @@ def measure(port: int, seconds: float) -> list[float]:
         for _ in range(WARM_UP):
             _round_trip(connection, buffer)
         gc.disable()
+        wait_for_go()
         deadline, times = time.monotonic() + seconds, []
         while time.monotonic() < deadline:
             times.append(_round_trip(connection, buffer) / 1000)

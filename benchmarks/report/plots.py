@@ -31,7 +31,7 @@ _ASKED = "the dashed line is what the project asks of itself"
 
 
 def all_plots(
-    medians: Medians, peers: Sequence[str], verdicts: Sequence[Verdict], foot: str
+    medians: Medians, peers: Sequence[str], verdicts: Sequence[Verdict], foot: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
     """Yield a file name and an SVG document for each plot that has figures."""
     for name, head, keys in PLOTS:
@@ -40,8 +40,8 @@ def all_plots(
             yield f"{name}.svg", chart(head, f"medians; {_direction(keys)}; {_ASKED}", foot, panels)
     ratios = tuple(_ratio_bar(verdict) for verdict in verdicts if verdict.bar.kind is Kind.RATIO)
     if ratios:
-        panel = Panel(f"{SUBJECT} / best of {', '.join(RIVALS)}", ratios, line=1.0, line_text="as good as the best")
-        subhead = "medians; longer is better throughout: times are inverted"
+        panel = Panel("Ratio to the best rival", ratios, line=1.0, line_text="as good as the best")
+        subhead = f"best of {', '.join(RIVALS)}; medians; longer is better throughout: times and costs are inverted"
         yield "overview.svg", chart(f"{SUBJECT} beside the best of its peers", subhead, foot, [panel], label_width=250)
 
 

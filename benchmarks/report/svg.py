@@ -15,17 +15,21 @@ HEADER_HEIGHT = 54
 LABEL_WIDTH = 80
 VALUE_WIDTH = 130
 MARGIN = 16
-FOOT_HEIGHT = 30
+FOOT_LINE = 17
 
 # Colours follow the reader's scheme; without one they are those for light paper.
 STYLE = """\
 text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328 }
-.head { font-size: 17px; font-weight: 600 } .title { font-weight: 600 } .small { font-size: 12px; fill: #59636e }
+.head { font-size: 17px; font-weight: 600 } .title, .own { font-weight: 600 }
+.small { font-size: 12px; fill: #59636e } .asked { fill: #bc4c00 }
 .paper { fill: #ffffff } .bar { fill: #afb8c1 } .subject { fill: #0969da } .missed { fill: #bc4c00 }
-.own { font-weight: 600 } .line { stroke: #bc4c00; stroke-width: 1.5; stroke-dasharray: 4 3 } .asked { fill: #bc4c00 }
+.value { paint-order: stroke; stroke: #ffffff; stroke-width: 4px }
+.line { stroke: #bc4c00; stroke-width: 1.5; stroke-dasharray: 4 3 }
 @media (prefers-color-scheme: dark) {
-text { fill: #e6edf3 } .small { fill: #9198a1 } .paper { fill: #0d1117 } .bar { fill: #57606a }
-.subject { fill: #4493f8 } .missed { fill: #f0883e } .line { stroke: #f0883e } .asked { fill: #f0883e } }
+text { fill: #e6edf3 } .small { fill: #9198a1 } .asked { fill: #f0883e }
+.paper { fill: #0d1117 } .bar { fill: #57606a } .subject { fill: #4493f8 } .missed { fill: #f0883e }
+.value { stroke: #0d1117 } .line { stroke: #f0883e }
+}
 """
 
 
@@ -53,13 +57,13 @@ class Panel:
         return TITLE_HEIGHT + BAR_STEP * len(self.bars)
 
 
-def chart(head: str, subhead: str, foot: str, panels: Sequence[Panel], label_width: int = LABEL_WIDTH) -> str:
-    """Return a whole SVG document: a head, the panels below one another, and a line about the machine at the foot."""
+def chart(head: str, subhead: str, foot: Sequence[str], panels: Sequence[Panel], label_width: int = LABEL_WIDTH) -> str:
+    """Return a whole SVG document: a head, the panels below one another, and lines of small print at the foot."""
     body, top = [], HEADER_HEIGHT
     for panel in panels:
         body.append(_panel(panel, top, MARGIN + label_width))
         top += panel.height + PANEL_GAP
-    height = top + FOOT_HEIGHT
+    height = top + FOOT_LINE * len(foot) + MARGIN // 2
     size = f'width="{WIDTH}" height="{height}"'
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" {size} role="img">',
@@ -69,7 +73,7 @@ def chart(head: str, subhead: str, foot: str, panels: Sequence[Panel], label_wid
         _text(MARGIN, 26, head, "head"),
         _text(MARGIN, 44, subhead, "small"),
         *body,
-        _text(MARGIN, height - 14, foot, "small"),
+        *(_text(MARGIN, top + FOOT_LINE * index, line, "small") for index, line in enumerate(foot)),
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
@@ -79,9 +83,11 @@ def _panel(panel: Panel, top: int, left: int) -> str:
     largest = max([*(bar.value for bar in panel.bars), panel.line or 0.0]) or 1.0
     scale = (WIDTH - left - MARGIN - VALUE_WIDTH) / largest
     parts = [_text(MARGIN, top + 14, panel.title, "title")]
-    parts += [_bar(bar, top + TITLE_HEIGHT + BAR_STEP * index, left, scale) for index, bar in enumerate(panel.bars)]
+    bars = [_bar(bar, top + TITLE_HEIGHT + BAR_STEP * index, left, scale) for index, bar in enumerate(panel.bars)]
+    # Where a value's text meets the line, the text is on top.
     if panel.line is not None:
         parts.append(_line(panel, top, left + panel.line * scale))
+    parts += bars
     return "\n".join(parts)
 
 

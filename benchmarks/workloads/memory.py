@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import select
-import subprocess
 import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 
 from benchmarks.pair import Pair, running_pair
-from benchmarks.parsing import LoadError
 from benchmarks.peers.base import Peer, most_connections
-from benchmarks.processes import REPOSITORY, python
+from benchmarks.processes import python
 from benchmarks.workloads.backends import backend
 from benchmarks.workloads.base import Context, Figures, Workload
+from benchmarks.workloads.prepared import PreparedLoad, prepared
 
 # A client process, and a source address, for each so many: descriptors and ports have limits.
 PER_CLIENT = 5_000
@@ -44,27 +42,9 @@ def _per_connection(pair: Pair, count: int) -> float:
         return (pair.memory_kib() - before) / count
 
 
-@contextlib.contextmanager
-def _idle(pair: Pair, count: int, source: str) -> Iterator[None]:
+def _idle(pair: Pair, count: int, source: str) -> AbstractContextManager[PreparedLoad]:
     command = python("loads.idle_client", pair.port, count, source)
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=REPOSITORY) as client:
-        try:
-            _wait_until_open(client, count)
-            yield
-        finally:
-            client.kill()
-
-
-def _wait_until_open(client: subprocess.Popen[str], count: int) -> None:
-    assert client.stdout is not None
-    assert client.stderr is not None
-    ready, _, _ = select.select([client.stdout], [], [], OPENING_TIMEOUT)
-    if not ready:
-        raise LoadError(f"{count} connections were not open within {OPENING_TIMEOUT:.0f} s")
-    if not client.stdout.readline():
-        words = client.stderr.read().strip().splitlines()
-        raise LoadError(f"{count} connections could not be opened: {words[-1] if words else ''}")
+    return prepared(f"opening {count} connections", command, OPENING_TIMEOUT)
 
 
 THOUSAND = Workload("memory", "memory of 1,000 idle connections", partial(_run, 1_000), once=True)

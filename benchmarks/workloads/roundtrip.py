@@ -2,73 +2,58 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import subprocess
 import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 from benchmarks.pair import Pair, running_pair
-from benchmarks.parsing import LoadError
 from benchmarks.peers.base import Peer
-from benchmarks.processes import REPOSITORY, output_of, python
+from benchmarks.processes import python
 from benchmarks.workloads.backends import backend
 from benchmarks.workloads.base import GRACE, Context, Figures, Workload
+from benchmarks.workloads.prepared import PreparedLoad, prepared
 
-# The transfer begins before the round trips and outlasts them.
+# The transfer begins before the round trips, so that it's at its speed, and outlasts them.
 LEAD = 0.4
 TAIL = 0.3
 
 
-def _ping_pong(pair: Pair, seconds: float) -> dict[str, float]:
-    report: dict[str, float] = json.loads(output_of(python("loads.pingpong", pair.port, seconds), seconds + GRACE))
-    return report
+def _echo_server(pair: Pair) -> AbstractContextManager[None]:
+    return backend(pair, "echo", python("loads.server", pair.server_port))
+
+
+def _ping_pong(pair: Pair, seconds: float) -> AbstractContextManager[PreparedLoad]:
+    return prepared("the ping-pong", python("loads.pingpong", pair.port, seconds))
+
+
+def _bulk(pair: Pair, direction: str, seconds: float) -> AbstractContextManager[PreparedLoad]:
+    return prepared("the bulk transfer", python("loads.bulk", pair.port, direction, LEAD + seconds + TAIL))
 
 
 def _alone(peer: Peer, context: Context) -> Figures:
-    with (
-        running_pair(peer, context.credentials) as pair,
-        backend(pair, "echo", python("loads.server", pair.server_port)),
-    ):
-        report = _ping_pong(pair, context.plan.seconds)
+    seconds = context.plan.seconds
+    with running_pair(peer, context.credentials) as pair, _echo_server(pair), _ping_pong(pair, seconds) as ping:
+        ping.go()
+        report = ping.result(seconds + GRACE)
     return {"rtt_p50": report["p50"], "rtt_p99": report["p99"]}
-
-
-@contextlib.contextmanager
-def _bulk(pair: Pair, direction: str, seconds: float) -> Iterator[subprocess.Popen[str]]:
-    command = python("loads.bulk", pair.port, direction, seconds)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY) as load:
-        try:
-            yield load
-        finally:
-            load.kill()
 
 
 def _beside(peer: Peer, context: Context) -> Figures:
     figures: Figures = {}
-    seconds = context.plan.seconds
-    with (
-        running_pair(peer, context.credentials) as pair,
-        backend(pair, "echo", python("loads.server", pair.server_port)),
-    ):
+    with running_pair(peer, context.credentials) as pair, _echo_server(pair):
         for direction in ("up", "down"):
-            with _bulk(pair, direction, LEAD + seconds + TAIL) as load:
-                time.sleep(LEAD)
-                report = _ping_pong(pair, seconds)
-                figures[f"beside_{direction}_bulk"] = _rate(load)
+            report, rate = _one_direction(pair, direction, context.plan.seconds)
+            figures[f"beside_{direction}_bulk"] = rate / 1e9
             figures[f"beside_{direction}_p50"] = report["p50"]
             figures[f"beside_{direction}_p99"] = report["p99"]
     return figures
 
 
-def _rate(load: subprocess.Popen[str]) -> float:
-    try:
-        output, errors = load.communicate(timeout=GRACE)
-    except subprocess.TimeoutExpired as error:
-        raise LoadError(f"the bulk transfer took {GRACE:.0f} s longer than it should") from error
-    if load.returncode != 0:
-        raise LoadError(f"the bulk transfer failed: {errors.strip().splitlines()[-1] if errors else ''}")
-    return float(json.loads(output)["rate"]) / 1e9
+def _one_direction(pair: Pair, direction: str, seconds: float) -> tuple[dict[str, float], float]:
+    with _ping_pong(pair, seconds) as ping, _bulk(pair, direction, seconds) as bulk:
+        bulk.go()
+        time.sleep(LEAD)
+        ping.go()
+        return ping.result(seconds + GRACE), bulk.result(seconds + GRACE)["rate"]
 
 
 ALONE = Workload("roundtrip", "round trip of 64 bytes", _alone)

@@ -75,13 +75,13 @@ def rectangles(document: str, kind: str) -> list[float]:
 
 def test_bars_are_as_long_as_their_values() -> None:
     bars = (ChartBar("x", 1.0, "1"), ChartBar("y", 4.0, "4", "subject"))
-    document = chart("head", "", "", [Panel("p", bars)])
+    document = chart("head", "", [], [Panel("p", bars)])
     (short,), (long,) = rectangles(document, "bar"), rectangles(document, "subject")
     assert abs(long / short - 4.0) < 0.01
 
 
 def test_what_is_asked_is_a_line_on_the_same_scale() -> None:
-    document = chart("head", "", "", [Panel("p", (ChartBar("x", 2.0, "2"),), line=1.0, line_text="1")])
+    document = chart("head", "", [], [Panel("p", (ChartBar("x", 2.0, "2"),), line=1.0, line_text="1")])
     root = ET.fromstring(document)
     (line,) = root.iter(f"{SVG}line")
     (bar,) = [one for one in root.iter(f"{SVG}rect") if one.get("class") == "bar"]
@@ -90,18 +90,19 @@ def test_what_is_asked_is_a_line_on_the_same_scale() -> None:
 
 
 def test_nothing_but_zeros_is_still_a_chart() -> None:
-    assert rectangles(chart("head", "", "", [Panel("p", (ChartBar("x", 0.0, "0"),))]), "bar") == [1.0]
+    assert rectangles(chart("head", "", [], [Panel("p", (ChartBar("x", 0.0, "0"),))]), "bar") == [1.0]
 
 
 def test_text_is_escaped() -> None:
-    document = chart("a < b & c", "", "", [Panel("p", (ChartBar("<x>", 1.0, "1"),))])
+    document = chart("a < b & c", "", ["& so on"], [Panel("p", (ChartBar("<x>", 1.0, "1"),))])
     texts = [one.text for one in ET.fromstring(document).iter(f"{SVG}text")]
     assert "a < b & c" in texts
     assert "<x>" in texts
+    assert "& so on" in texts
 
 
 def test_there_is_a_plot_for_what_was_measured_and_no_other() -> None:
-    plots = dict(all_plots(MEDIANS, ["wormhole", "nginx", "spiped", "direct"], VERDICTS, "foot"))
+    plots = dict(all_plots(MEDIANS, ["wormhole", "nginx", "spiped", "direct"], VERDICTS, ["foot"]))
     assert set(plots) == {"bulk.svg", "memory.svg", "processor.svg", "overview.svg"}
     # The one without a proxy is named in the title, not drawn.
     assert len(rectangles(plots["bulk.svg"], "bar")) == 1
