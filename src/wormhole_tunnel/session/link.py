@@ -23,7 +23,7 @@ from wormhole_tunnel.session import events
 from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.session.inbox import Inbox
 from wormhole_tunnel.session.liveness import Liveness
-from wormhole_tunnel.session.pacing import Ticker
+from wormhole_tunnel.session.pacing import RecordPacer, Ticker
 from wormhole_tunnel.session.session import Session
 from wormhole_tunnel.wire import frames
 from wormhole_tunnel.wire.framing import Framing
@@ -63,6 +63,7 @@ class Link:
         self.established: Established | None = None
         self.session: Session | None = None
         self.liveness = Liveness(now)
+        self.pacer = RecordPacer()
         self.bytes_sent = 0
         self.bytes_received = 0
         self.records_sent = 0
@@ -190,7 +191,7 @@ class Link:
         session = self.session
         match frame:
             case frames.Ack(rx_next) if session is not None:
-                session.outbound.acknowledge(rx_next)
+                self._acknowledged(session, rx_next)
             case frames.Ping(token):
                 self.liveness.owe_pong(token)
             case frames.Pong(token):
@@ -199,6 +200,14 @@ class Link:
             case _:
                 raise FrameError(f"{type(frame).__name__} where it is not allowed")
         return None
+
+    def _acknowledged(self, session: Session, rx_next: int) -> None:
+        """Let go of what arrived, and take the path's measure from how long it took."""
+        outbound = session.outbound
+        newest = outbound.acknowledge(rx_next)
+        if newest is not None:
+            length = outbound.retention.delivered - newest.delivered_before
+            outbound.limit_record(self.pacer.delivered(length, self.now - newest.sealed_at))
 
     # --- sending --------------------------------------------------------------------------------------------------------
 
@@ -213,6 +222,8 @@ class Link:
         """The socket took `length` bytes of what `data_to_send` gave."""
         self.bytes_sent += length
         self._pending = self._pending[length:]
+        if self._pending:
+            self.pacer.path_full()
         if not self._pending and self._out is not None:
             self._buffers.records.give(self._out)
             self._out = None

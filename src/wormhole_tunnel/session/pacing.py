@@ -1,6 +1,10 @@
-"""When records leave under constant framing: on ticks, whatever there is to say."""
+"""How large records get on a slow path, and when they leave under constant framing."""
 
 from __future__ import annotations
+
+from wormhole_tunnel.limits import MAX_RECORD_WIRE, MIN_PACED_RECORD, PACED_RECORD_TIME
+
+_SMOOTHING = 0.25  # weight of a new sample of the rate
 
 
 class Ticker:
@@ -19,3 +23,32 @@ class Ticker:
         missed = (now - self.next_tick) // self._interval
         self.next_tick += (missed + 1) * self._interval
         return True
+
+
+class RecordPacer:
+    """Keeps a record's time on the path near `PACED_RECORD_TIME`, so that a keystroke never waits long behind one.
+
+    Only a path that was seen to be full tells its rate; as long as the socket takes whatever it is given, records grow.
+    """
+
+    __slots__ = ("_full", "_rate", "size")
+
+    def __init__(self) -> None:
+        self.size = MAX_RECORD_WIRE  # bytes
+        self._rate = 0.0  # bytes a second
+        self._full = False
+
+    def path_full(self) -> None:
+        """The socket did not take a whole record."""
+        self._full = True
+
+    def delivered(self, length: int, seconds: float) -> int:
+        """The peer acknowledged `length` bytes in this time; returns the size for the next records."""
+        if not self._full or seconds <= 0:
+            self.size = min(2 * self.size, MAX_RECORD_WIRE)
+            return self.size
+        self._full = False
+        sample = length / seconds
+        self._rate += (sample - self._rate) * (_SMOOTHING if self._rate else 1.0)
+        self.size = round(min(max(self._rate * PACED_RECORD_TIME, MIN_PACED_RECORD), MAX_RECORD_WIRE))
+        return self.size

@@ -19,7 +19,7 @@ _CHUNK_OVERHEAD: Final = 512  # bytes, about what Python's objects around a copy
 class Chunk:
     """The reliable frames numbered `first` to `end` - 1, as they stood in one record. `sealed_at` is seconds."""
 
-    __slots__ = ("_buffer", "cost", "end", "first", "frames", "sealed_at")
+    __slots__ = ("_buffer", "cost", "delivered_before", "end", "first", "frames", "sealed_at")
 
     def __init__(self, frames: memoryview, first: int, end: int, sealed_at: float, buffer: memoryview) -> None:
         pinned = len(frames) >= _COPY_BELOW
@@ -29,6 +29,7 @@ class Chunk:
         self.first = first
         self.end = end
         self.sealed_at = sealed_at
+        self.delivered_before = 0  # what the retention's count of bytes was when this left
 
     @property
     def owns_buffer(self) -> bool:
@@ -53,13 +54,14 @@ class Chunk:
 class Retention:
     """What was sealed and not yet acknowledged, oldest first."""
 
-    __slots__ = ("_buffers", "_chunks", "acknowledged", "cost")
+    __slots__ = ("_buffers", "_chunks", "acknowledged", "cost", "delivered")
 
     def __init__(self, buffers: Buffers) -> None:
         self._buffers = buffers
         self._chunks: deque[Chunk] = deque()
         self.acknowledged = 0
         self.cost = 0  # bytes of memory held
+        self.delivered = 0  # bytes of frames acknowledged so far
 
     def __len__(self) -> int:
         return len(self._chunks)
@@ -71,6 +73,7 @@ class Retention:
 
     def keep(self, chunk: Chunk) -> None:
         """Keep a record's frames until they are acknowledged."""
+        chunk.delivered_before = self.delivered
         self._chunks.append(chunk)
         if not chunk.owns_buffer:
             self._buffers.copied += chunk.cost
@@ -83,6 +86,7 @@ class Retention:
         while self._chunks and self._chunks[0].end <= rx_next:
             newest = self._chunks.popleft()
             self.cost -= newest.cost
+            self.delivered += len(newest.frames)
             newest.release(self._buffers)
         return newest
 

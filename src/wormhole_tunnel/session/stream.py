@@ -13,7 +13,8 @@ from wormhole_tunnel.errors import FlowControlError, FrameError
 from wormhole_tunnel.limits import INITIAL_WINDOW, MAX_WINDOW
 from wormhole_tunnel.wire.frames import SourceAddress
 
-_GROW_WITHIN: Final = 0.005  # seconds; half a window used up faster than this (or two round trips) doubles the window
+_GROW_WITHIN: Final = 0.005  # seconds; half a window used up faster than this (or two round trips) enlarges it
+_GROWTH: Final = 4  # times; from the first window to the largest in four round trips
 
 
 class SendState(Enum):
@@ -109,7 +110,7 @@ class Stream:
         """Bytes by which the window should grow, from how fast half of it was used up."""
         if now - self.raised_at > max(_GROW_WITHIN, 2 * round_trip):
             return 0
-        return min(self.window, MAX_WINDOW - self.window)
+        return min((_GROWTH - 1) * self.window, MAX_WINDOW - self.window)
 
     def raise_window(self, growth: int, now: float) -> int:
         """Grow by `growth` and return the new absolute limit to announce."""
