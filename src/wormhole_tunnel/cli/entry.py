@@ -19,6 +19,7 @@ from wormhole_tunnel.observe.levels import DEBUG, escape
 from wormhole_tunnel.observe.log_filter import parse_filter
 
 INTERNAL_ERROR: Final = 70  # EX_SOFTWARE of sysexits(3)
+UNREAD: Final = 1  # as click ends where nobody reads its output
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells say it
 _LOG: Final = next(option for option in PROGRAM_OPTIONS if option.name == "log")
 
@@ -32,12 +33,13 @@ def run_command(command: click.Command, name: str, arguments: Sequence[str] | No
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except click.ClickException as error:
-        return _fail(name, f"{error.format_message()} (see {name} --help)", error.exit_code, typed)
+        message = " ".join(error.format_message().split())
+        return _fail(name, f"{message} (see {name} --help)", error.exit_code, typed)
     except WormholeError as error:
         return _fail(name, str(error), error.exit_code, typed)
-    except BrokenPipeError:  # the reader of the output has seen enough
+    except BrokenPipeError:  # the reader of the output has seen enough; nothing more is said at exit either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return UNREAD
     except Exception as error:  # the user gets one line, whatever went wrong
         reason = f"internal error: {type(error).__name__}: {error} (--log debug shows where)"
         return _fail(name, reason, INTERNAL_ERROR, typed)
@@ -47,7 +49,7 @@ def run_command(command: click.Command, name: str, arguments: Sequence[str] | No
 def _fail(name: str, message: str, code: int, typed: Sequence[str]) -> int:
     if _is_debugging(typed):
         sys.excepthook(*sys.exc_info())
-    click.echo(f"{name}: {escape(' '.join(message.split()))}", err=True)
+    click.echo(f"{name}: {escape(message)}", err=True)
     return code
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from wormhole_tunnel import limits
 from wormhole_tunnel.config.options import OPTIONS, PROGRAM_OPTIONS, TUNNEL_OPTIONS, Mode, Option, Transport
-from wormhole_tunnel.config.values import format_duration
+from wormhole_tunnel.config.values import NotAllowedError, format_duration
 from wormhole_tunnel.errors import UsageError, WormholeError
 from wormhole_tunnel.net.addresses import Address, TcpAddress
 from wormhole_tunnel.net.bind import UnixPermissions
@@ -186,7 +186,7 @@ def _parse(option: Option, source: Source) -> object:
         return option.kind.parse(text)
     except WormholeError as error:
         raise (source.error or type(error))(f"{source.label(option)}: {error}") from error
-    except ValueError as error:
+    except NotAllowedError as error:
         shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
         message = f"{source.label(option)}: {shown!r} is not allowed: use {option.kind.allowed}"
         raise (source.error or UsageError)(message) from error
@@ -195,5 +195,5 @@ def _parse(option: Option, source: Source) -> object:
 def _refuse_without_effect(typed: Source, mode: Mode) -> None:
     for option in TUNNEL_OPTIONS:
         if option.mode not in (None, mode) and option.name in typed.values:
-            advice = "only with -S" if option.mode is Mode.SERVER else "not with -S"
-            raise UsageError(f"{typed.label(option)} has an effect {advice}: leave it out")
+            where = "without -S" if option.mode is Mode.SERVER else "with -S"
+            raise UsageError(f"{typed.label(option)} has no effect {where}: leave it out")

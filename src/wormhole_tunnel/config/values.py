@@ -21,12 +21,16 @@ _NUMBER_AND_UNIT = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*([a-z]*)", re.IGNOREC
 _BOOLEANS: Final = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
 
 
+class NotAllowedError(ValueError):
+    """A text that a kind of value does not allow."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of value.
 
     `metavar` stands for it in a synopsis, `allowed` completes "use ...", `words` are offered by shell completion.
-    `parse` raises ValueError for what is not allowed, or a WormholeError where its own text says more.
+    `parse` raises NotAllowedError for what is not allowed, or a WormholeError where its own text says more.
     """
 
     metavar: str
@@ -122,7 +126,7 @@ def format_duration(seconds: float) -> str:
 
 def _looked_up(table: Mapping[str, object], word: str) -> object:
     if word not in table:
-        raise ValueError(word)
+        raise NotAllowedError(word)
     return table[word]
 
 
@@ -133,34 +137,34 @@ def _or(words: tuple[str, ...]) -> str:
 def _whole(text: str, lowest: int, highest: int) -> int:
     number = int(text) if re.fullmatch(r"\d{1,18}", text, re.ASCII) else -1
     if not lowest <= number <= highest:
-        raise ValueError(text)
+        raise NotAllowedError(text)
     return number
 
 
 def _number_and_unit(text: str) -> tuple[str, str]:
     match = _NUMBER_AND_UNIT.fullmatch(text.strip())
     if match is None:
-        raise ValueError(text)
+        raise NotAllowedError(text)
     return match[1], match[2].lower()
 
 
 def _size(text: str, lowest: int, highest: int) -> int:
     number, unit = _number_and_unit(text)
     if unit not in _SIZES:
-        raise ValueError(text)
+        raise NotAllowedError(text)
     count = float(number) * _SIZES[unit] if "." in number else int(number) * _SIZES[unit]
     if count != int(count) or not lowest <= count <= highest:
-        raise ValueError(text)
+        raise NotAllowedError(text)
     return int(count)
 
 
 def _duration(text: str, lowest: float, highest: float, *, or_off: bool) -> float:
     number, unit = _number_and_unit(text)
     if unit not in _TIMES:
-        raise ValueError(text)
+        raise NotAllowedError(text)
     seconds = float(number) * _TIMES[unit]
     if not (lowest <= seconds <= highest or (or_off and math.isclose(seconds, 0.0))):
-        raise ValueError(text)
+        raise NotAllowedError(text)
     return seconds
 
 
@@ -174,13 +178,13 @@ def _addresses(text: str, *, to_listen: bool) -> tuple[Address, ...]:
 
 def _not_empty(text: str) -> str:
     if not text or "\0" in text:
-        raise ValueError(text)
+        raise NotAllowedError(text)
     return text
 
 
 def _permissions(text: str) -> int:
     if not re.fullmatch(r"0?[0-7]{3}", text, re.ASCII):
-        raise ValueError(text)
+        raise NotAllowedError(text)
     return int(text, 8)
 
 

@@ -56,13 +56,13 @@ class LogWriter(logging.Handler):
             self._append(line)
             self._changed.notify()
 
-    def close(self) -> None:
-        """Write what is queued, for at most CLOSE_TIMEOUT seconds, and end the thread."""
+    def close(self, time_limit: float = CLOSE_TIMEOUT) -> None:
+        """Write what is queued, for at most `time_limit` seconds, and end the thread."""
         with self._changed:
             already, self._closing = self._closing, True
             self._changed.notify()
         if not already:
-            self._thread.join(CLOSE_TIMEOUT)
+            self._thread.join(time_limit)
         super().close()
 
     def _admit(self, record: logging.LogRecord) -> bool:

@@ -35,6 +35,7 @@ def log_event(
     level: int,
     event: str,
     message: str,
+    /,
     *,
     error: BaseException | None = None,
     **fields: object,
