@@ -99,6 +99,16 @@ class LegacyPipe:
         self._outbound = Flow(local, remote, Codec(link.seal, lambda: None), buffer[:READ_SIZE], self)
         self._inbound = Flow(remote, local, Codec(self._open, link.receive_eof), buffer, self)
 
+    @property
+    def sent(self) -> int:
+        """Bytes read from the local socket."""
+        return self._outbound.bytes_read
+
+    @property
+    def received(self) -> int:
+        """Bytes written to the local socket."""
+        return self._inbound.bytes_written
+
     def start(self) -> None:
         """Send the header and begin."""
         self._inbound.start()
@@ -191,8 +201,7 @@ class LegacyPipe:
                 reset_on_close(side)
             side.close()
         seconds = self._loop.time() - self._started
-        sent, received = self._outbound.bytes_read, self._inbound.bytes_written
-        on_end(PipeEnd(self._closed_by, error, by_protocol, sent, received, seconds))
+        on_end(PipeEnd(self._closed_by, error, by_protocol, self.sent, self.received, seconds))
 
 
 def _describe(error: OSError | LegacyError) -> str:

@@ -17,6 +17,7 @@ from wormhole_tunnel.net.addresses import SourceAddress
 from wormhole_tunnel.net.clock import now as read_clock
 from wormhole_tunnel.net.pipe import Pipe
 from wormhole_tunnel.net.socket_options import limit_unsent, reset_on_close
+from wormhole_tunnel.observe.counters import LinkTally
 from wormhole_tunnel.observe.logs import TRACE, get_logger, log_event
 from wormhole_tunnel.session.events import DataReceived, Event
 from wormhole_tunnel.session.link import Link, LinkState
@@ -48,6 +49,7 @@ class LinkDriver:
         self.busy = False  # nothing more can be sent until the socket is writable
         self.closed = False
         self.source = SourceAddress()
+        self.tally: LinkTally | None = None  # counts the link until it is released
         self.refill: Callable[[], None] | None = None
         self._loop = loop
         self._handler = handler
@@ -207,6 +209,8 @@ class LinkDriver:
     def release(self) -> socket.socket:
         """Stop watching and give the socket away, still open."""
         self.closed = True
+        if self.tally is not None:
+            self.tally.end(self.link)
         if self._timer is not None:
             self._timer.cancel()
         self._loop.remove_reader(self.socket)

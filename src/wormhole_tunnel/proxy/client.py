@@ -23,7 +23,10 @@ from wormhole_tunnel.net.pipe import Pipe, PipeEnd
 from wormhole_tunnel.net.resolver import Resolver
 from wormhole_tunnel.net.socket_options import reset_on_close
 from wormhole_tunnel.net.tasks import Tasks
+from wormhole_tunnel.observe.counters import Counters
 from wormhole_tunnel.observe.logs import get_logger, log_event
+from wormhole_tunnel.observe.snapshot import Phase, ProxySnapshot, Role
+from wormhole_tunnel.proxy import report
 from wormhole_tunnel.proxy.embedded import STREAM_LIMIT, EmbeddedPipe, Streams
 from wormhole_tunnel.proxy.pipes import connection_id, log_end, log_start, open_listeners, session_settings
 from wormhole_tunnel.proxy.uplink import Uplink, UplinkSettings
@@ -50,6 +53,7 @@ class ClientProxy:
             raise UsageError("a ClientProxy takes settings with mode=Mode.CLIENT")
         self._settings = settings
         self._keyring = keyring
+        self.counters = Counters()
         self._listeners: list[Listener] = []
         self._uplinks: list[Uplink] = []
         self._pipes: set[Pipe] = set()
@@ -71,6 +75,7 @@ class ClientProxy:
             (framing, framing),
             settings.flush_delay,
             session_settings(settings),
+            self.counters,
         )
         self._listeners = open_listeners(settings, self._accept)
         self._uplinks = [
@@ -136,6 +141,8 @@ class ClientProxy:
         reason = self._refusal()
         if reason is not None:
             log_event(_log, logging.WARNING, "client_refused", f"{source} refused: {reason}", source=str(source))
+            self.counters.opened += 1
+            self.counters.connection_ended("limit", 0, 0)
             reset_on_close(sock)
             sock.close()
             return
@@ -146,6 +153,7 @@ class ClientProxy:
 
     def _admit(self, pipe: Pipe) -> None:
         self._pipes.add(pipe)
+        self.counters.opened += 1
         self._unopened.append((pipe.started_at + self._settings.connect_timeout, pipe))
         self._sweep_later()
         pipe.wait()
@@ -186,7 +194,37 @@ class ClientProxy:
     def pipe_ended(self, pipe: Pipe, end: PipeEnd, code: ResetCode | None) -> None:
         """Part of `PipeOwner`."""
         self._pipes.discard(pipe)
+        self.counters.connection_ended(report.outcome_of(end, code), pipe.sent, pipe.received)
         log_end(pipe, end, code)
+
+    # --- what an operator sees ------------------------------------------------------------------------------------------
+
+    def snapshot(self, most_connections: int = 0) -> ProxySnapshot:
+        """Part of `Observable`."""
+        now = clock.now()
+        sessions = [uplink.session for uplink in self._uplinks if uplink.session is not None]
+        addresses = {report.session_name(up.session): str(up.address) for up in self._uplinks if up.session is not None}
+        peers = tuple(uplink.snapshot() for uplink in self._uplinks)
+        shown = report.busiest(
+            self._pipes,
+            most_connections,
+            Role.CLIENT,
+            lambda pipe: addresses.get(pipe.label.partition("/")[0], ""),
+            now,
+        )
+        linkless = sum(uplink.linkless for uplink in self._uplinks)
+        return report.report(
+            self._settings,
+            Role.CLIENT,
+            Phase.SERVING,
+            self.addresses,
+            (len(self._pipes), shown),
+            peers,
+            report.keys(self._keyring, self.counters.key_last_used.get, peers),
+            report.totals(self.counters, Role.CLIENT, self._pipes, sessions, linkless),
+            report.memory(self._buffers, sessions),
+            self.counters,
+        )
 
     # --- clients whose stream does not open -----------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import logging
 import secrets
 import socket
 from dataclasses import dataclass
+from itertools import islice
 from types import TracebackType
 from typing import Final, Self
 
@@ -27,7 +28,17 @@ from wormhole_tunnel.net.listen import Listener
 from wormhole_tunnel.net.resolver import Resolver
 from wormhole_tunnel.net.socket_options import reset_on_close
 from wormhole_tunnel.net.tasks import Tasks
+from wormhole_tunnel.observe.counters import Counters
 from wormhole_tunnel.observe.logs import get_logger, log_event
+from wormhole_tunnel.observe.snapshot import (
+    ConnectionSnapshot,
+    ConnectionState,
+    MemorySnapshot,
+    Phase,
+    ProxySnapshot,
+    Role,
+)
+from wormhole_tunnel.proxy import report
 from wormhole_tunnel.proxy.pipes import open_listeners
 
 _ID_SIZE: Final = 4  # bytes of the client proxy's header, which both proxies know
@@ -63,6 +74,7 @@ class _LegacyProxy:
     def __init__(self, settings: TunnelSettings, keyring: Keyring, role: _Role) -> None:
         self.settings: Final = settings
         self.role: Final = role
+        self.counters: Final = Counters()
         self._keyring = keyring
         self._seen = SeenHeaders()
         self._buffer = memoryview(bytearray(BUFFER_SIZE))
@@ -137,15 +149,36 @@ class _LegacyProxy:
 
     def _accept(self, sock: socket.socket, source: SourceAddress) -> None:
         if len(self._connections) >= self.settings.max_connections:
+            self.counters.opened += 1
+            self.counters.connection_ended("limit", 0, 0)
             message = f"{source} refused: max_connections reached"
             log_event(_log, logging.WARNING, "client_refused", message, source=str(source))
             reset_on_close(sock)
             sock.close()
             return
         connection = _Connection(self, sock, source)
+        self.counters.opened += 1
         self._connections.add(connection)
         self._empty.clear()
         connection.dial()
+
+    def snapshot(self, most_connections: int = 0) -> ProxySnapshot:
+        """Part of `Observable`. There are no sessions, and links are not counted."""
+        role = Role.SERVER if self.role.accepts_links else Role.CLIENT
+        carried = [connection.pipe for connection in self._connections if connection.pipe is not None]
+        shown = tuple(connection.snapshot(role) for connection in islice(self._connections, most_connections))
+        return report.report(
+            self.settings,
+            role,
+            Phase.SERVING,
+            self.addresses,
+            (len(self._connections), shown),
+            (),
+            (),
+            report.totals(self.counters, role, carried, (), 0.0),
+            MemorySnapshot(0, 0, 0),
+            self.counters,
+        )
 
     def _close_listeners(self) -> None:
         for listener in self._listeners:
@@ -155,7 +188,7 @@ class _LegacyProxy:
 class _Connection:
     """One client's connection, from accept to end."""
 
-    __slots__ = ("_addresses", "_deadline", "_dial", "_identity", "_pipe", "_proxy", "_source", "accepted")
+    __slots__ = ("_addresses", "_deadline", "_dial", "_identity", "_proxy", "_since", "_source", "accepted", "pipe")
 
     def __init__(self, proxy: _LegacyProxy, accepted: socket.socket, source: SourceAddress) -> None:
         self.accepted: Final = accepted
@@ -163,9 +196,10 @@ class _Connection:
         self._source = source
         self._identity = ""
         self._addresses = list(proxy.settings.connect)
-        self._deadline = asyncio.get_running_loop().time() + proxy.settings.connect_timeout
+        self._since = asyncio.get_running_loop().time()
+        self._deadline = self._since + proxy.settings.connect_timeout
         self._dial: Dial | None = None
-        self._pipe: LegacyPipe | None = None
+        self.pipe: LegacyPipe | None = None
 
     def dial(self) -> None:
         """Try the next address; each that is left may use as much of the remaining time as the others."""
@@ -175,14 +209,29 @@ class _Connection:
 
     def abort(self, reason: str) -> None:
         """Reset it, whatever it is at."""
-        if self._pipe is not None:
-            self._pipe.abort(reason)
+        if self.pipe is not None:
+            self.pipe.abort(reason)
             return
         if self._dial is not None:
             self._dial.cancel()
         reset_on_close(self.accepted)
         self.accepted.close()
+        self._proxy.counters.connection_ended("reset", 0, 0)
         self._proxy.forget(self)
+
+    def snapshot(self, role: Role) -> ConnectionSnapshot:
+        """How it stands."""
+        sent, received = (self.pipe.sent, self.pipe.received) if self.pipe is not None else (0, 0)
+        return ConnectionSnapshot(
+            id=self._identity,
+            peer="",
+            source=str(self._source),
+            target=", ".join(str(address) for address in self._proxy.settings.connect),
+            state=ConnectionState.OPEN if self.pipe is not None else ConnectionState.CONNECTING,
+            age=asyncio.get_running_loop().time() - self._since,
+            to_server=sent if role is Role.CLIENT else received,
+            to_client=received if role is Role.CLIENT else sent,
+        )
 
     def header_arrived(self, header: bytes) -> None:
         """The client proxy's header is what both logs call this connection by."""
@@ -192,6 +241,8 @@ class _Connection:
     def ended(self, end: PipeEnd) -> None:
         """Both sockets are closed."""
         self._proxy.forget(self)
+        outcome = "protocol" if end.by_protocol else "reset" if end.error else "clean"
+        self._proxy.counters.connection_ended(outcome, end.bytes_sent, end.bytes_received)
         closed_by = end.closed_by or "proxy itself"
         reason = f"reset: {end.error}" if end.error else "both sides finished"
         log_event(
@@ -212,10 +263,10 @@ class _Connection:
         self._dial = None
         if isinstance(result, socket.socket):
             link = self._proxy.new_link()
-            self._pipe = self._proxy.new_pipe(self, link, result)
+            self.pipe = self._proxy.new_pipe(self, link, result)
             if not self._proxy.role.accepts_links:
                 self._begin_log(link.header)
-            self._pipe.start()
+            self.pipe.start()
             return
         message = f"can't connect: {result}"
         log_event(_connection_log, logging.WARNING, "connect_failed", message, source=str(self._source))

@@ -12,7 +12,10 @@ from wormhole_tunnel.net.dial import Dial, DialError, DialReason, Done
 from wormhole_tunnel.net.link import LinkDriver
 from wormhole_tunnel.net.pipe import Pipe, PipeEnd
 from wormhole_tunnel.net.pump import Pump
+from wormhole_tunnel.observe.counters import Counters
 from wormhole_tunnel.observe.logs import get_logger, log_event
+from wormhole_tunnel.observe.snapshot import PeerSnapshot, PeerState
+from wormhole_tunnel.proxy import report
 from wormhole_tunnel.proxy.pipes import apply_stream_event, connection_id, log_end, log_start, reset_all
 from wormhole_tunnel.session import events
 from wormhole_tunnel.session.session import Session
@@ -33,7 +36,10 @@ _RESET_CODES: Final = {
 
 
 class ServedOwner(Protocol):
-    """The server proxy, as its sessions see it."""
+    """The server proxy, as its sessions see it. It knows every pipe from its stream's opening to its end."""
+
+    counters: Counters
+    pipes: set[Pipe]
 
     @property
     def target(self) -> str:
@@ -60,7 +66,10 @@ class ServedSession:
         self._driver: LinkDriver | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._dials: dict[int, Dial] = {}
-        self.name = session.identity.session_id[:4].hex()
+        self.name = report.session_name(session)
+        self.address = ""  # where the client proxy dialled from last
+        self._attached_at = 0.0
+        self._resumptions = -1
 
     # --- links ----------------------------------------------------------------------------------------------------------
 
@@ -72,6 +81,9 @@ class ServedSession:
             self._expiry.cancel()
             self._expiry = None
         self._driver = driver
+        self.address = str(driver.source)
+        self._attached_at = clock.now()
+        self._resumptions += 1
         self._pump.attach(driver)
 
     def link_lost(self, driver: LinkDriver, reason: str) -> None:
@@ -86,6 +98,7 @@ class ServedSession:
         if not self.session.resume_timeout or expires_at is None:
             self.end(ResetCode.SESSION_LOST, reason)
             return
+        self._owner.counters.link_lost(self.name, clock.unix_ms() / 1000)
         log_event(_log, logging.INFO, "link_lost", f"link lost: {reason}; waiting for the client", session=self.name)
         self._expiry = self._loop.call_later(max(0.0, expires_at - now), self._expire)
 
@@ -102,6 +115,9 @@ class ServedSession:
         self._dials.clear()
         connections = reset_all(self.session, code)
         self._pump.detach()
+        lost = code is not ResetCode.RESET
+        padding = self.session.outbound.padding_bytes
+        self._owner.counters.session_ended(self.name, clock.unix_ms() / 1000, padding, lost=lost)
         self.session.end()
         if self._driver is not None:
             self._driver.close()
@@ -138,6 +154,8 @@ class ServedSession:
         pipe.label = connection_id(self.session, stream.id)
         pipe.source = str(stream.source.host) if stream.source is not None else "client"
         pipe.attach(self._pump, stream)
+        self._owner.pipes.add(pipe)
+        self._owner.counters.opened += 1
         refusal = self._owner.admit()
         if refusal is not None:
             pipe.abort(refusal)
@@ -164,4 +182,20 @@ class ServedSession:
         """Part of `PipeOwner`."""
         if pipe.stream is not None:
             self._cancel_dial(pipe.stream)
+        self._owner.pipes.discard(pipe)
+        self._owner.counters.connection_ended(report.outcome_of(end, code), pipe.sent, pipe.received)
         log_end(pipe, end, code)
+
+    # --- what an operator sees ------------------------------------------------------------------------------------------
+
+    @property
+    def linkless(self) -> float:
+        """For how many seconds there has been no link; 0 while there is one."""
+        return clock.now() - self.session.down_since if self._driver is None else 0.0
+
+    def snapshot(self) -> PeerSnapshot:
+        """How it stands with this client proxy."""
+        link = self._driver.link if self._driver is not None else None
+        state = PeerState.RESUMING if link is None else PeerState.UP
+        since = self.linkless if link is None else clock.now() - self._attached_at
+        return report.peer(self.name, self.address, state, since, self.session, link, self._resumptions)

@@ -19,10 +19,14 @@ from wormhole_tunnel.net.dial import Dial, Dialer, Done
 from wormhole_tunnel.net.ephemerals import SystemKeyGenerator
 from wormhole_tunnel.net.link import LinkDriver
 from wormhole_tunnel.net.listen import Listener
+from wormhole_tunnel.net.pipe import Pipe
 from wormhole_tunnel.net.resolver import Resolver
 from wormhole_tunnel.net.socket_options import set_link_options
 from wormhole_tunnel.net.tasks import Tasks
+from wormhole_tunnel.observe.counters import Counters, HandshakeResult
 from wormhole_tunnel.observe.logs import get_logger, log_event
+from wormhole_tunnel.observe.snapshot import Phase, ProxySnapshot, Role
+from wormhole_tunnel.proxy import report
 from wormhole_tunnel.proxy.gate import Gate
 from wormhole_tunnel.proxy.pipes import is_violation, open_listeners, session_settings
 from wormhole_tunnel.proxy.served import ServedSession
@@ -51,6 +55,8 @@ class ServerProxy:
             raise UsageError("a ServerProxy takes settings with mode=Mode.SERVER")
         self._settings = settings
         self._keyring = keyring
+        self.counters = Counters()
+        self.pipes: set[Pipe] = set()
         self._listeners: list[Listener] = []
         self._served: dict[Session, ServedSession] = {}
 
@@ -96,6 +102,8 @@ class ServerProxy:
         link = ServerLink(self._host, self._buffers, clock.now())
         driver = LinkDriver(self._loop, sock, link, self)
         driver.source = source
+        driver.tally = self.counters.links
+        self.counters.links.begin(link)
         self._gate.enter(driver, source)
         driver.start()
 
@@ -117,6 +125,8 @@ class ServerProxy:
         if served is None:
             served = self._served[session] = ServedSession(self, session)
         served.attach(driver)
+        linkless = clock.now() - session.down_since if resumed else 0.0
+        self.counters.link_up(served.name, clock.unix_ms() / 1000, linkless, resumed=resumed)
         word = "resumed" if resumed else "begun"
         key = session.identity.key_name
         log_event(
@@ -140,9 +150,20 @@ class ServerProxy:
                 served.end(ResetCode.PROTOCOL, reason)
             else:
                 served.link_lost(driver, reason)
-        elif link.refused is not None:
-            log_event(_log, logging.WARNING, "link_refused", f"{driver.source} refused: {link.refused.name.lower()}")
+        else:
+            self._handshake_ended(driver, link, error)
         self._gate.forget(driver)
+
+    def _handshake_ended(self, driver: LinkDriver, link: ServerLink, error: ProtocolError | OSError | None) -> None:
+        """A link is gone before it carried a session."""
+        if link.refused is not None:
+            log_event(_log, logging.WARNING, "link_refused", f"{driver.source} refused: {link.refused.name.lower()}")
+            result = HandshakeResult[link.refused.name]
+        elif isinstance(error, HandshakeLimitedError):
+            result = HandshakeResult.LIMITED
+        else:
+            result = HandshakeResult.FAILED if link.tagged else HandshakeResult.ABANDONED
+        self.counters.handshakes[result] += 1
 
     def link_failed(self, driver: LinkDriver, error: ProtocolError) -> bool:
         """Before a valid tag: keep the socket, silent, instead of closing it."""
@@ -150,6 +171,7 @@ class ServerProxy:
         assert isinstance(link, ServerLink)
         if link.tagged or link.refused is not None or isinstance(error, HandshakeLimitedError):
             return False
+        self.counters.handshakes[HandshakeResult.NO_KEY] += 1
         self._gate.fail(driver, str(error))
         return True
 
@@ -178,3 +200,29 @@ class ServerProxy:
         """The session is over and has given everything back."""
         self._host.forget(served.session)
         self._served.pop(served.session, None)
+
+    # --- what an operator sees ------------------------------------------------------------------------------------------
+
+    def snapshot(self, most_connections: int = 0) -> ProxySnapshot:
+        """Part of `Observable`."""
+        sessions = list(self._served)
+        peers = tuple(served.snapshot() for served in self._served.values())
+        target = self.target
+        shown = report.busiest(self.pipes, most_connections, Role.SERVER, lambda _: target, clock.now())
+        linkless = sum(served.linkless for served in self._served.values())
+        return report.report(
+            self._settings,
+            Role.SERVER,
+            Phase.SERVING,
+            self.addresses,
+            (len(self.pipes), shown),
+            peers,
+            report.keys(self._host.keyring, self._key_last_used, peers),
+            report.totals(self.counters, Role.SERVER, self.pipes, sessions, linkless),
+            report.memory(self._buffers, sessions),
+            self.counters,
+        )
+
+    def _key_last_used(self, name: str) -> float | None:
+        unix_ms = self._host.key_last_used.get(name)
+        return unix_ms / 1000 if unix_ms is not None else None

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import random
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from wormhole_tunnel import limits
@@ -23,13 +23,15 @@ from wormhole_tunnel.net.dial import Dial, Dialer, DialError
 from wormhole_tunnel.net.link import LinkDriver
 from wormhole_tunnel.net.pump import Pump
 from wormhole_tunnel.net.socket_options import set_link_options
+from wormhole_tunnel.observe.counters import Counters, HandshakeResult
 from wormhole_tunnel.observe.logs import get_logger, log_event
+from wormhole_tunnel.observe.snapshot import PeerSnapshot, PeerState
+from wormhole_tunnel.proxy import report
 from wormhole_tunnel.proxy.backoff import Backoff
 from wormhole_tunnel.proxy.pipes import apply_stream_event, is_violation, reset_all
 from wormhole_tunnel.session import events
 from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.session.client_link import ClientLink
-from wormhole_tunnel.session.link import LinkState
 from wormhole_tunnel.session.session import Session, SessionSettings
 from wormhole_tunnel.wire.frames import ResetCode
 from wormhole_tunnel.wire.framing import Framing
@@ -61,6 +63,7 @@ class UplinkSettings:
     framing: tuple[FramingSpec, FramingSpec]
     flush_delay: float
     session: SessionSettings
+    counters: Counters = field(default_factory=Counters)
 
 
 class Uplink:
@@ -91,6 +94,8 @@ class Uplink:
         self._expiry: asyncio.TimerHandle | None = None
         self._backoff = Backoff(random.SystemRandom())
         self._up_since = 0.0
+        self._linkless_since = clock.now()
+        self._resumptions = 0  # of the present session
         self._closed = False
 
     @property
@@ -102,6 +107,26 @@ class Uplink:
     def load(self) -> int:
         """How many streams are open."""
         return len(self.session.streams) if self.session is not None else 0
+
+    @property
+    def linkless(self) -> float:
+        """For how many seconds there has been no link; 0 while there is one."""
+        return clock.now() - self._linkless_since if self._driver is None else 0.0
+
+    def snapshot(self) -> PeerSnapshot:
+        """How it stands with this server proxy."""
+        link = self._driver.link if self._driver is not None else None
+        since = clock.now() - (self._linkless_since if link is None else self._up_since)
+        address = str(self.address)
+        return report.peer(address, address, self._state(), since, self.session, link, self._resumptions)
+
+    def _state(self) -> PeerState:
+        if self._driver is not None:
+            return PeerState.UP
+        if self.session is not None:
+            return PeerState.RESUMING
+        under_way = self._dial is not None or self._candidate is not None
+        return PeerState.CONNECTING if under_way else PeerState.WAITING
 
     # --- dialling -------------------------------------------------------------------------------------------------------
 
@@ -115,11 +140,14 @@ class Uplink:
     def _dialed(self, result: socket.socket | DialError) -> None:
         self._dial = None
         if isinstance(result, DialError):
+            self._settings.counters.dial_failures[result.reason.value] += 1
             self._failed(f"can't reach the server proxy: {result}", "dial_failed")
             return
         set_link_options(result)
         link = self._new_link()
         self._candidate = LinkDriver(self._loop, result, link, self)
+        self._candidate.tally = self._settings.counters.links
+        self._settings.counters.links.begin(link)
         self._candidate.start()
 
     def _new_link(self) -> ClientLink:
@@ -193,7 +221,7 @@ class Uplink:
         self._candidate = None
         self._driver = driver
         self._cancel_expiry()
-        self._up_since = clock.now()
+        self._count_link(session, resumed=resumed)
         if self.pump is None or self.session is not session:
             self.session = session
             self.pump = Pump(self._loop, session)
@@ -201,6 +229,14 @@ class Uplink:
         word = "resumed" if resumed else "up"
         log_event(_log, logging.INFO, f"link_{word}", f"link to {self.address} {word}", server=str(self.address))
         self._owner.uplink_ready(self)
+
+    def _count_link(self, session: Session, *, resumed: bool) -> None:
+        now, unix_time = clock.now(), clock.unix_ms() / 1000
+        counters = self._settings.counters
+        counters.link_up(str(self.address), unix_time, now - self._linkless_since, resumed=resumed)
+        counters.key_last_used[session.identity.key_name] = unix_time
+        self._resumptions = self._resumptions + 1 if resumed else 0
+        self._up_since = now
 
     def link_failed(self, _driver: LinkDriver, _error: ProtocolError, /) -> bool:
         """Part of `LinkHandler`: a client proxy has no reason to hide a failure."""
@@ -210,6 +246,7 @@ class Uplink:
         """Part of `LinkHandler`."""
         if driver is self._candidate:
             self._candidate = None
+            self._settings.counters.handshakes[_result(driver, error)] += 1
             self._failed(_explain(driver, error), "handshake_failed")
             return
         session = self.session
@@ -228,6 +265,7 @@ class Uplink:
                 f"link to {self.address} lost: {reason}; resuming",
                 server=str(self.address),
             )
+            self._settings.counters.link_lost(str(self.address), clock.unix_ms() / 1000)
             self._expire_session_later(session)
         if _was_good(driver, clock.now() - self._up_since):
             self._backoff.restart()
@@ -239,6 +277,7 @@ class Uplink:
         if self._driver is not None:
             self._driver.close()
             self._driver = None
+            self._linkless_since = clock.now()
 
     # --- the session's end ----------------------------------------------------------------------------------------------
 
@@ -265,6 +304,9 @@ class Uplink:
         self._cancel_expiry()
         self.session = self.pump = None
         streams = reset_all(session, ResetCode.SESSION_LOST)
+        self._settings.counters.session_ended(
+            str(self.address), clock.unix_ms() / 1000, session.outbound.padding_bytes, lost=not self._closed
+        )
         session.end()
         log_event(
             _log,
@@ -297,10 +339,18 @@ def _was_good(driver: LinkDriver, lived: float) -> bool:
     return lived >= limits.REDIAL_RESET_AFTER or carried >= limits.REDIAL_RESET_BYTES
 
 
+def _result(driver: LinkDriver, error: ProtocolError | OSError | None) -> HandshakeResult:
+    """What a handshake that came to nothing is counted as."""
+    if isinstance(error, HandshakeRefusedError):
+        return HandshakeResult[error.answer.status.name]
+    silent = error is None or isinstance(error, (LinkTimeoutError, OSError))
+    return HandshakeResult.NO_ANSWER if driver.link.established is None and silent else HandshakeResult.FAILED
+
+
 def _explain(driver: LinkDriver, error: ProtocolError | OSError | None) -> str:
     """What a handshake that failed can mean, for a log line."""
     if isinstance(error, HandshakeRefusedError):
         return str(error)
-    if driver.link.state is LinkState.HANDSHAKE and (error is None or isinstance(error, (LinkTimeoutError, OSError))):
+    if _result(driver, error) is HandshakeResult.NO_ANSWER:
         return "no answer to the handshake: another key, another protocol version, or not a wormhole server proxy"
     return f"the handshake failed: {error or 'the server proxy closed the link'}"

@@ -1,0 +1,1 @@
+"""The status server: health, metrics, the state as JSON, and a page (extra `status`)."""
