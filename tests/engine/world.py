@@ -12,6 +12,7 @@ from tests.engine.keys import SeededKeys
 from wormhole_tunnel.crypto.aead import supported_ciphers
 from wormhole_tunnel.errors import ProtocolError
 from wormhole_tunnel.keys.keyring import Key, Keyring
+from wormhole_tunnel.limits import MAX_SESSIONS
 from wormhole_tunnel.session import events
 from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.session.client_link import ClientLink
@@ -150,6 +151,7 @@ class World:
         flush_delay: float = 0.0,
         allow_exact: bool = False,
         keys: Keyring | None = None,
+        max_sessions: int = MAX_SESSIONS,
     ) -> None:
         self.now = 1000.0
         self.unix_ms = UNIX_MS
@@ -160,7 +162,10 @@ class World:
         self.keys = SeededKeys()
         self.keyring = keys or Keyring((Key("default", bytes(range(32))),))
         host_settings = HostSettings(
-            session=server_settings or self.settings, allow_exact=allow_exact, flush_delay=flush_delay
+            session=server_settings or self.settings,
+            max_sessions=max_sessions,
+            allow_exact=allow_exact,
+            flush_delay=flush_delay,
         )
         self.host = SessionHost(
             self.keyring, b"i" * 16, host_settings, self.buffers, self.keys, lambda: self.unix_ms + int(self.now * 1000)

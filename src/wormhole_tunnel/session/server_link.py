@@ -36,6 +36,9 @@ class ServerLink(Link):
         return self.refused is not None and not self._pending
 
     def _receive_message(self, message: bytes) -> bool:
+        if self.refused is not None:
+            self._message_end = 0  # thrown away: one answer is all there is
+            return False
         message2, established, status = self._host.answer(message, self.now)
         self._pending = memoryview(message2)
         self._events.append(events.PeerTagged())
