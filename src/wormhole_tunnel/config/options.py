@@ -36,6 +36,13 @@ class Transport(Enum):
     LEGACY = "legacy"
 
 
+class Preference(Enum):
+    """Which of several destinations a new connection goes to."""
+
+    LEAST_LOAD = "least-load"
+    ORDERED = "ordered"
+
+
 class Group(Enum):
     """Headings of `--help`, in its order."""
 
@@ -169,6 +176,23 @@ TUNNEL_OPTIONS: Final = (
         Group.LINK,
         "Links to each server proxy.",
         mode=Mode.CLIENT,
+    ),
+    Option(
+        "prefer",
+        ("--prefer",),
+        values.choice(Preference),
+        "least-load",
+        Group.LINK,
+        "Which of several addresses to connect to: the one that carries least, or the first that works.",
+    ),
+    Option(
+        "health_interval",
+        ("--health-interval",),
+        values.duration(0.1, HOUR, or_off=True),
+        "0",
+        Group.LINK,
+        "How often to check by a connection which of several servers work; 0 finds out when it connects a client.",
+        mode=Mode.SERVER,
     ),
     Option(
         "resume_timeout",

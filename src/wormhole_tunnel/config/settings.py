@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wormhole_tunnel import limits
-from wormhole_tunnel.config.options import OPTIONS, PROGRAM_OPTIONS, TUNNEL_OPTIONS, Mode, Option, Transport
+from wormhole_tunnel.config.options import OPTIONS, PROGRAM_OPTIONS, TUNNEL_OPTIONS, Mode, Option, Preference, Transport
 from wormhole_tunnel.config.values import NotAllowedError, format_duration
 from wormhole_tunnel.errors import UsageError, WormholeError
 from wormhole_tunnel.net.addresses import Address, TcpAddress
@@ -20,6 +20,7 @@ from wormhole_tunnel.wire.negotiation import FramingMode
 
 __all__ = [
     "Mode",
+    "Preference",
     "ProgramSettings",
     "Settings",
     "Source",
@@ -45,8 +46,8 @@ class TunnelSettings:
 
     The defaults are those of the table of options.
 
-    `connect_timeout` left at 0 becomes the default of the mode. `idle_timeout`, `max_skew` and `resume_timeout` of 0
-    are off. `key_file` may be `-`, standard input. Owner and group of -1 are left as they are.
+    `connect_timeout` left at 0 becomes the default of the mode. `health_interval`, `idle_timeout`, `max_skew` and
+    `resume_timeout` of 0 are off. `key_file` may be `-`, standard input. Owner and group of -1 are left as they are.
     """
 
     mode: Mode = Mode.CLIENT
@@ -59,6 +60,8 @@ class TunnelSettings:
     rate: int = 64 * limits.KIB
     transport: Transport = Transport.WORMHOLE
     links: int = 1
+    prefer: Preference = Preference.LEAST_LOAD
+    health_interval: float = 0.0
     resume_timeout: float = limits.RESUME_TIMEOUT
     resume_buffer: int = limits.RESUME_BUFFER
     max_skew: float = limits.MAX_SKEW

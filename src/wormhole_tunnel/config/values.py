@@ -46,10 +46,10 @@ def flag() -> Kind:
 
 
 def choice(enum: type[Enum]) -> Kind:
-    """A member of `enum`, by its name in lower case."""
-    members = {member.name.lower(): member for member in enum}
+    """A member of `enum`, by its name in lower case, with hyphens."""
+    members = {member.name.lower().replace("_", "-"): member for member in enum}
     words = tuple(members)
-    return Kind("|".join(words), _or(words), lambda text: _looked_up(members, text.lower()), words)
+    return Kind("|".join(words), _or(words), lambda text: _looked_up(members, text.lower().replace("_", "-")), words)
 
 
 def whole_number(lowest: int, highest: int) -> Kind:
