@@ -1,7 +1,8 @@
 """A process with hardly any descriptors that listens; a test talks to it by its standard input and output.
 
 It prints its address, then a line for each log record and each connection. A line `close` closes what it accepted,
-`pause` and `resume` are the listener's, `dial` tries to connect to itself, `end` ends it.
+`pause` and `resume` are the listener's, `rest` answers once its rest is over twice, `dial` tries to connect to itself,
+`end` ends it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import uvloop
 
 from wormhole_tunnel.net.addresses import SourceAddress, TcpAddress
 from wormhole_tunnel.net.dial import Dialer, DialError
-from wormhole_tunnel.net.listen import Listener
+from wormhole_tunnel.net.listen import FIRST_REST, Listener
 from wormhole_tunnel.net.resolver import Resolver
 from wormhole_tunnel.net.tasks import Tasks
 
@@ -41,39 +42,55 @@ def leave_room_for(count: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free + count, hard))
 
 
+class Server:
+    """Listens, and does what each command says."""
+
+    def __init__(self) -> None:
+        self.accepted: list[socket.socket] = []
+        self.tasks = Tasks()
+        self.listener = Listener.open(TcpAddress("127.0.0.1", 0), self.keep)
+
+    def keep(self, sock: socket.socket, _source: SourceAddress) -> None:
+        self.accepted.append(sock)
+        say("accepted")
+
+    async def close(self) -> None:
+        while self.accepted:
+            self.accepted.pop().close()
+
+    async def pause(self) -> None:
+        self.listener.pause()
+
+    async def resume(self) -> None:
+        self.listener.resume()
+
+    async def rest(self) -> None:
+        rested = asyncio.Event()
+        asyncio.get_running_loop().call_later(2 * (FIRST_REST + 2 * FIRST_REST), rested.set)
+        await rested.wait()
+        say("rested")
+
+    async def dial(self) -> None:
+        try:
+            (await Dialer(Resolver(), self.tasks).dial(self.listener.address, 5.0)).close()
+        except DialError as error:
+            say(f"dial {error.reason.value}")
+
+
 async def serve() -> None:
-    loop = asyncio.get_running_loop()
     commands: asyncio.Queue[str] = asyncio.Queue()
 
     def read() -> None:
         for command in os.read(0, 64).decode().split():
             commands.put_nowait(command)
 
-    loop.add_reader(0, read)
-    accepted: list[socket.socket] = []
-
-    def keep(sock: socket.socket, _source: SourceAddress) -> None:
-        accepted.append(sock)
-        say("accepted")
-
-    tasks = Tasks()
-    listener = Listener.open(TcpAddress("127.0.0.1", 0), keep)
+    asyncio.get_running_loop().add_reader(0, read)
+    server = Server()
     leave_room_for(ROOM)
-    say(str(listener.address))
+    say(str(server.listener.address))
     while (command := await commands.get()) != "end":
-        if command == "close":
-            while accepted:
-                accepted.pop().close()
-        elif command == "pause":
-            listener.pause()
-        elif command == "resume":
-            listener.resume()
-        else:
-            try:
-                (await Dialer(Resolver(), tasks).dial(listener.address, 5.0)).close()
-            except DialError as error:
-                say(f"dial {error.reason.value}")
-    listener.close()
+        await getattr(server, command)()
+    server.listener.close()
 
 
 if __name__ == "__main__":

@@ -135,27 +135,30 @@ def test_the_end_is_calm_where_the_directory_has_gone(tmp_path: Path) -> None:
 
 
 def test_of_many_that_find_a_stale_socket_one_gets_it(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    leave_stale(path)
-    together = threading.Barrier(8)
+    together = threading.Barrier(6)
     won: list[BoundSocket] = []
     refused: list[ListenError] = []
 
-    def try_it() -> None:
-        together.wait()
-        try:
-            won.append(open_one(UnixAddress(str(path))))
-        except ListenError as error:
-            refused.append(error)
+    def try_each(paths: list[Path]) -> None:
+        for path in paths:
+            together.wait()
+            try:
+                won.append(open_one(UnixAddress(str(path))))
+            except ListenError as error:
+                refused.append(error)
 
-    threads = [threading.Thread(target=try_it) for _ in range(8)]
+    paths = [tmp_path / str(number) for number in range(50)]
+    for path in paths:
+        leave_stale(path)
+    threads = [threading.Thread(target=try_each, args=(paths,)) for _ in range(together.parties)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (len(won), len(refused)) == (1, 7)
-    assert answers(path)
-    won[0].close()
+    assert all(answers(path) for path in paths)
+    for bound in won:
+        bound.close()
+    assert (len(won), len(refused)) == (len(paths), len(paths) * (together.parties - 1))
 
 
 def test_a_port_in_use() -> None:

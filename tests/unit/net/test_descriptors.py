@@ -53,6 +53,8 @@ def test_the_listener_rests_says_so_once_and_recovers(process: Process) -> None:
         for _ in range(2 * ROOM):
             stack.enter_context(socket.create_connection(process.address))
         assert [process.read() for _ in range(ROOM + 1)] == ["accepted"] * ROOM + ["log accept_paused"]
+        process.tell("rest")
+        assert process.read() == "rested", "it tried again, in silence"
         process.tell("close")
         lines = [process.read() for _ in range(ROOM + 1)]
         # the queue is taken at once, or in two turns if a full table is met again
@@ -65,8 +67,11 @@ def test_a_pause_while_it_rests_is_no_end(process: Process) -> None:
         for _ in range(ROOM):
             stack.enter_context(socket.create_connection(process.address))
         assert [process.read() for _ in range(ROOM + 1)] == ["accepted"] * ROOM + ["log accept_paused"]
-        for command in ("pause", "close", "resume"):
-            process.tell(command)
+        process.tell("pause")
+        process.tell("rest")
+        assert process.read() == "rested"
+        process.tell("close")
+        process.tell("resume")
         stack.enter_context(socket.create_connection(process.address))
         assert {process.read(), process.read()} == {"log accept_resumed", "accepted"}
 
