@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -46,8 +46,7 @@ def command() -> click.Group:
         subcommand_metavar="[COMMAND]",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _HELP_WIDTH},
     )
-    version: Any = click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
-    return version(group)  # type: ignore[no-any-return]
+    return click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")(group)
 
 
 def main() -> int:
