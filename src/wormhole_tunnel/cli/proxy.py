@@ -5,10 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Final
 
-from wormhole_tunnel.config.settings import from_sources
+from wormhole_tunnel.config.settings import ProgramSettings, from_sources
+from wormhole_tunnel.errors import UsageError
 from wormhole_tunnel.observe import logs
-from wormhole_tunnel.proxy.run import run
+from wormhole_tunnel.observe.log_quiet import events_of
+from wormhole_tunnel.observe.token import read_token
+from wormhole_tunnel.proxy.run import Observe, run
+
+STATUS_LIBRARIES: Final = {"aiohttp": "aiohttp", "prometheus-client": "prometheus_client"}
 
 
 def run_proxy(typed: Mapping[str, str]) -> int:
@@ -17,5 +25,18 @@ def run_proxy(typed: Mapping[str, str]) -> int:
     Raises WormholeError.
     """
     settings = from_sources(typed, os.environ)
-    with logs.setup(settings.program.log, settings.program.log_format, sys.stderr):
-        return run(list(settings.tunnels))
+    program = settings.program
+    with logs.setup(program.log, program.log_format, sys.stderr, events_of(program.quiet)):
+        return run(list(settings.tunnels), _observer(program))
+
+
+def _observer(program: ProgramSettings) -> Observe | None:
+    """What serves the status, if that is wanted. Its libraries are an extra, and imported only here."""
+    if not program.status:
+        return None
+    missing = [name for name, module in STATUS_LIBRARIES.items() if find_spec(module) is None]
+    if missing:
+        raise UsageError(f"--status needs {' and '.join(missing)}: install wormhole-tunnel[status]")
+    status = import_module("wormhole_tunnel.observe.status.server")
+    observer: Observe = status.observer(program.status, read_token(program.status_token_file))
+    return observer

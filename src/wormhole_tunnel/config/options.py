@@ -16,6 +16,7 @@ from wormhole_tunnel.config.values import Kind, format_duration, format_size
 from wormhole_tunnel.limits import GIB, KIB, MIB
 from wormhole_tunnel.observe.levels import LogFormat
 from wormhole_tunnel.observe.log_filter import parse_filter
+from wormhole_tunnel.observe.log_quiet import QUIET_CLASSES
 from wormhole_tunnel.wire.negotiation import FramingMode
 
 HOUR: Final = 3600.0
@@ -51,6 +52,7 @@ class Group(Enum):
     LINK = "Links and sessions"
     LIMITS = "Limits and times"
     UNIX = "Unix sockets"
+    STATUS = "Watching it"
     LOGS = "Logs"
 
 
@@ -289,6 +291,23 @@ TUNNEL_OPTIONS: Final = (
 
 PROGRAM_OPTIONS: Final = (
     Option(
+        "status",
+        ("--status",),
+        values.optional(values.addresses(to_listen=True), ()),
+        "",
+        Group.STATUS,
+        "Where to serve a page with the state, /metrics for Prometheus, /status.json, /healthz and /readyz.",
+        repeatable=True,
+    ),
+    Option(
+        "status_token_file",
+        ("--status-token-file",),
+        values.optional(values.file_path(or_input=False), ""),
+        "",
+        Group.STATUS,
+        "The token that --status asks for; needed where others than this host can reach it.",
+    ),
+    Option(
         "log",
         ("--log",),
         values.checked_text("FILTER", "a level, or target=level with commas between", parse_filter),
@@ -304,6 +323,15 @@ PROGRAM_OPTIONS: Final = (
         "text",
         Group.LOGS,
         "How to log, on standard error.",
+    ),
+    Option(
+        "quiet",
+        ("--quiet",),
+        values.optional(values.several(tuple(QUIET_CLASSES)), frozenset()),
+        "",
+        Group.LOGS,
+        "What not to log, though the level would.",
+        repeatable=True,
     ),
 )
 

@@ -13,7 +13,7 @@ from wormhole_tunnel import limits
 from wormhole_tunnel.config.options import OPTIONS, PROGRAM_OPTIONS, TUNNEL_OPTIONS, Mode, Option, Preference, Transport
 from wormhole_tunnel.config.values import NotAllowedError, format_duration
 from wormhole_tunnel.errors import UsageError, WormholeError
-from wormhole_tunnel.net.addresses import Address, TcpAddress
+from wormhole_tunnel.net.addresses import Address, TcpAddress, is_local
 from wormhole_tunnel.net.bind import UnixPermissions
 from wormhole_tunnel.observe.logs import LogFormat
 from wormhole_tunnel.wire.negotiation import FramingMode
@@ -101,10 +101,24 @@ class TunnelSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramSettings:
-    """What holds for the whole process: the log filter and the form of the log."""
+    """What holds for the whole process: the log's filter, form and silenced classes, and where the status is served."""
 
+    status: tuple[Address, ...] = ()
+    status_token_file: str = ""
     log: str = "info"
     log_format: LogFormat = LogFormat.TEXT
+    quiet: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Check that nobody but this host sees the status without a token.
+
+        Raises UsageError.
+        """
+        for address in self.status:
+            if not self.status_token_file and not is_local(address):
+                raise UsageError(
+                    f"--status {address} can be reached from other hosts: give --status-token-file, or a loopback address"
+                )
 
 
 @dataclass(frozen=True, slots=True)

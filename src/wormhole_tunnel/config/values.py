@@ -7,7 +7,7 @@ import math
 import pwd
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
@@ -52,6 +52,23 @@ def choice(enum: type[Enum]) -> Kind:
     return Kind("|".join(words), _or(words), lambda text: _looked_up(members, text.lower().replace("_", "-")), words)
 
 
+def several(words: tuple[str, ...]) -> Kind:
+    """Some of these words, with commas between them."""
+
+    def parse(text: str) -> frozenset[str]:
+        chosen = frozenset(word.strip().lower() for word in text.split(","))
+        if not chosen <= frozenset(words):
+            raise NotAllowedError(text)
+        return chosen
+
+    return Kind("WORD,...", f"one or several of {', '.join(words)}, with commas between", parse, words)
+
+
+def optional(kind: Kind, nothing: object) -> Kind:
+    """The same, but that nothing at all may be said as well."""
+    return replace(kind, parse=lambda text: kind.parse(text) if text else nothing)
+
+
 def whole_number(lowest: int, highest: int) -> Kind:
     """An integer in these bounds."""
     return Kind("N", f"a whole number from {lowest} to {highest}", lambda text: _whole(text, lowest, highest))
@@ -83,9 +100,10 @@ def addresses(*, to_listen: bool) -> Kind:
     )
 
 
-def file_path() -> Kind:
+def file_path(*, or_input: bool = True) -> Kind:
     """The path of a file, or `-` for standard input."""
-    return Kind("FILE", "a path, or - for standard input", _not_empty, is_file=True)
+    allowed = "a path, or - for standard input" if or_input else "a path"
+    return Kind("FILE", allowed, _not_empty, is_file=True)
 
 
 def checked_text(metavar: str, allowed: str, check: Callable[[str], object]) -> Kind:

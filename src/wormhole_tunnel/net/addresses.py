@@ -76,6 +76,14 @@ class SourceAddress:
         return self.packed[:8]
 
 
+def is_local(address: Address) -> bool:
+    """Whether only this host can reach it: a Unix socket, a loopback address, or `localhost`."""
+    if isinstance(address, UnixAddress):
+        return True
+    literal = _as_ipv4(address.host) or _as_ipv6(address.host)
+    return literal.is_loopback if literal is not None else address.host.lower() == "localhost"
+
+
 def source_address(sockaddr: object) -> SourceAddress:
     """From what `accept` or `getpeername` returned; a mapped IPv4 address is shown as IPv4."""
     match sockaddr:

@@ -53,12 +53,16 @@ def log_event(
 class LogOutput:
     """Where the process's log records go until `close`; a context manager."""
 
-    def __init__(self, log_filter: LogFilter, line_format: Format, descriptor: int) -> None:
+    def __init__(
+        self, log_filter: LogFilter, line_format: Format, descriptor: int, quiet: frozenset[str] = frozenset()
+    ) -> None:
         self._filter = log_filter
         self._writer = LogWriter(descriptor, line_format)
         if log_filter.pattern is not None:
             pattern = log_filter.pattern
             self._writer.addFilter(lambda record: pattern.search(record.getMessage()) is not None)
+        if quiet:
+            self._writer.addFilter(lambda record: getattr(record, "event", "") not in quiet)
         root = logging.getLogger()
         self._old_level = root.level
         root.setLevel(log_filter.default)
@@ -84,15 +88,17 @@ class LogOutput:
         self._writer.close()
 
 
-def setup(filter_text: str, log_format: LogFormat, stream: TextIO) -> LogOutput:
+def setup(filter_text: str, log_format: LogFormat, stream: TextIO, quiet: frozenset[str] = frozenset()) -> LogOutput:
     """Write the records that `filter_text` lets through (env_logger's syntax) to `stream`'s descriptor.
+
+    Events that `quiet` names are left out.
 
     Colours only on a terminal, and not with NO_COLOR (https://no-color.org). Raises UsageError on a bad filter.
     """
     log_filter = parse_filter(filter_text)
     stream.flush()
     line_format = json_format if log_format is LogFormat.JSON else text_format(colour=_wants_colour(stream))
-    return LogOutput(log_filter, line_format, stream.fileno())
+    return LogOutput(log_filter, line_format, stream.fileno(), quiet)
 
 
 def _wants_colour(stream: TextIO) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Final
 
 import uvloop
@@ -18,6 +19,7 @@ from wormhole_tunnel.crypto.aead import self_test
 from wormhole_tunnel.net.addresses import Address
 from wormhole_tunnel.net.listen import raise_descriptor_limit
 from wormhole_tunnel.observe.logs import get_logger, log_event
+from wormhole_tunnel.observe.snapshot import Observable
 from wormhole_tunnel.proxy.client import ClientProxy
 from wormhole_tunnel.proxy.legacy import LegacyClientProxy, LegacyServerProxy
 from wormhole_tunnel.proxy.server import ServerProxy
@@ -26,24 +28,34 @@ _log = get_logger("wormhole")
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-def run(tunnels: list[TunnelSettings]) -> int:
-    """Run every tunnel until a signal; returns the exit code. Raises WormholeError where one can't start."""
+Observe = Callable[[Sequence[Observable]], AbstractAsyncContextManager[object]]
+
+
+def run(tunnels: list[TunnelSettings], observe: Observe | None = None) -> int:
+    """Run every tunnel until a signal; returns the exit code. Raises WormholeError where one can't start.
+
+    `observe` is entered once the proxies listen, and left before they end: it lets somebody look at them.
+    """
     self_test()
     raise_descriptor_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(tunnels))
+        return runner.run(_serve(tunnels, observe))
 
 
-async def _serve(tunnels: list[TunnelSettings]) -> int:
+async def _serve(tunnels: list[TunnelSettings], observe: Observe | None) -> int:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in _SIGNALS:
         loop.add_signal_handler(signal_number, stopped.set)
     async with AsyncExitStack() as stack:
+        proxies: list[Observable] = []
         for settings in tunnels:
             proxy = _proxy(settings)
             await stack.enter_async_context(proxy)
+            proxies.append(proxy)
             _log_start(settings, proxy.addresses)
+        if observe is not None:
+            await stack.enter_async_context(observe(proxies))
         await stopped.wait()
         log_event(_log, logging.INFO, "stopping", "stopping")
     return 0

@@ -1,0 +1,29 @@
+"""Classes of events that can be left out of the log, whatever their level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+QUIET_CLASSES: Final = {
+    "conns": frozenset({"connection_opened", "connection_closed"}),
+    "conn-errors": frozenset({"client_refused", "connect_failed"}),
+    "handshake-errors": frozenset({"handshake_failed", "link_refused"}),
+    "links": frozenset(
+        {
+            "dial_failed",
+            "link_lost",
+            "link_resumed",
+            "link_stalled",
+            "link_up",
+            "session_begun",
+            "session_ended",
+            "session_resumed",
+        }
+    ),
+}
+
+
+def events_of(classes: Iterable[str]) -> frozenset[str]:
+    """The events of all these classes."""
+    return frozenset().union(*(QUIET_CLASSES[name] for name in classes))
