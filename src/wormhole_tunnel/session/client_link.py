@@ -48,6 +48,8 @@ class ClientLink(Link):
         self.state = LinkState.CONFIRMING
         if self._resuming is None:
             self._offer_session(established)
+        elif self._resuming.identity.instance != established.answer.instance:
+            self._events.append(events.SessionRefused(another_instance=True))
         else:
             self._resume_session(established, self._resuming)
         return True
@@ -88,7 +90,7 @@ class ClientLink(Link):
         session = self._resuming
         if session is not None and self.established is not None:
             if isinstance(frame, frames.NoSession):
-                return events.SessionRefused()
+                return events.SessionRefused(another_instance=False)
             if isinstance(frame, frames.Resumed):
                 check_resumed(session, self.established.transcript, frame)
                 session.resume_from(frame.rx_next)

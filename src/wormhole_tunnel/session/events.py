@@ -72,7 +72,9 @@ class LinkUp:
 
 @dataclass(frozen=True, slots=True)
 class SessionRefused:
-    """NOSESSION: the server does not know our session."""
+    """The server does not know our session: it said NOSESSION, or is another instance than the one that founded it."""
+
+    another_instance: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +108,14 @@ class GoingAway:
 
 @dataclass(frozen=True, slots=True)
 class SessionClosed:
-    """The peer ended the session by CLOSE."""
+    """The peer ended the session by CLOSE: flush, so that it hears of it, and end this side too."""
 
     code: ResetCode
+
+
+@dataclass(frozen=True, slots=True)
+class CloseAcknowledged:
+    """The peer has our CLOSE, and all before it."""
 
 
 Event: TypeAlias = (
@@ -127,4 +134,5 @@ Event: TypeAlias = (
     | LinkAged
     | GoingAway
     | SessionClosed
+    | CloseAcknowledged
 )

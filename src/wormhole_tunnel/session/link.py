@@ -192,6 +192,8 @@ class Link:
         match frame:
             case frames.Ack(rx_next) if session is not None:
                 self._acknowledged(session, rx_next)
+                if session.closing and session.outbound.settled:
+                    return events.CloseAcknowledged()
             case frames.Ping(token):
                 self.liveness.owe_pong(token)
             case frames.Pong(token):

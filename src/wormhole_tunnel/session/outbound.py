@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Container
 from typing import Final
 
 from wormhole_tunnel.errors import FrameError, LimitError
@@ -21,6 +22,7 @@ from wormhole_tunnel.session.retention import Chunk, Retention
 from wormhole_tunnel.session.stream import Stream
 from wormhole_tunnel.wire.frames import DATA_HEADER, pack_data_header_into
 from wormhole_tunnel.wire.framing import Framing
+from wormhole_tunnel.wire.parser import frame_end, stream_of
 
 _CONTROL_ROOM: Final = 64  # data leaves this much at a record's end for a FIN, so that it rides along
 _ZEROS: Final = bytes(16 * 1024)
@@ -72,6 +74,16 @@ class Outbound:
     def pending(self) -> bool:
         """Whether there is any numbered frame to send."""
         return self._composed > 0 or bool(self._resend) or bool(self._queue)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the peer has acknowledged every frame there was to send."""
+        return not self.pending and self.retention.acknowledged == self.next_number
+
+    @property
+    def upcoming_number(self) -> int:
+        """The number that the next frame said will have, if no frame before it is withdrawn."""
+        return self.next_number + self._composed + len(self._queue)
 
     @property
     def composed_bytes(self) -> int:
@@ -131,6 +143,26 @@ class Outbound:
         self._buffer[self._end : end] = frame
         self._end = end
         self._composed += 1
+
+    def withdraw(self, streams: Container[int]) -> None:
+        """Take back every frame of these streams that was never sealed."""
+        self._queue = deque(frame for frame in self._queue if not _is_of(frame, 0, streams))
+        self._queued = sum(map(len, self._queue))
+        if self._buffer is not None:
+            self._withdraw_composed(self._buffer, streams)
+
+    def _withdraw_composed(self, buffer: memoryview, streams: Container[int]) -> None:
+        start, kept = HEADROOM, HEADROOM
+        composed = bytes(buffer[: self._end])
+        self._composed = 0
+        while start < self._end:
+            end = frame_end(memoryview(composed), start)
+            if not _is_of(composed, start, streams):
+                buffer[kept : kept + end - start] = composed[start:end]
+                kept += end - start
+                self._composed += 1
+            start = end
+        self._end = kept
 
     def take_record(self, prefix: bytes, now: float) -> tuple[memoryview, memoryview | None]:
         """The next record's padded payload, and the buffer to `release` once it is sealed.
@@ -207,3 +239,8 @@ class Outbound:
         buffer[end : end + padding] = _ZEROS[:padding]
         self.padding_bytes += padding
         return buffer[start : start + size]
+
+
+def _is_of(record: bytes, position: int, streams: Container[int]) -> bool:
+    stream = stream_of(record, position)
+    return stream is not None and stream in streams

@@ -12,6 +12,7 @@ and a session meet.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -81,6 +82,7 @@ class Session:
         self.peer_hello: frames.Hello | None = None
         self.peer_goaway: int | None = None
         self.down_since = now
+        self.closing = False  # CLOSE was said
         self.late_frames = 0  # for streams that had ended
         self.round_trip = 0.0
         self._acknowledged_at = 0.0
@@ -157,6 +159,7 @@ class Session:
             raise LimitError("the session takes no more streams")
         self._highest_stream += 1
         stream = self._add_stream(self._highest_stream, now)
+        stream.open_number = self.outbound.upcoming_number
         self.outbound.control(frames.pack_open(stream.id, service, source))
         return stream
 
@@ -207,12 +210,31 @@ class Session:
             self._return_window(stream)
             self.outbound.control(frames.pack_rst(stream.id, code), urgent=True)
 
+    def withdraw_unsent(self) -> list[Stream]:
+        """Take back the streams whose OPEN was never sealed, so that nobody knows of them but we (client)."""
+        unsent = [stream for stream in self.streams.values() if stream.open_number >= self.outbound.next_number]
+        if unsent:
+            self.outbound.withdraw({stream.id for stream in unsent})
+        for stream in unsent:
+            del self.streams[stream.id]
+            self._return_window(stream)
+        return unsent
+
+    def withdraw_excluded(self) -> list[Stream]:
+        """Take back the streams that the peer's GOAWAY leaves out: it accepts them no more (client)."""
+        last = self.peer_goaway
+        excluded = [] if last is None else [stream for stream in self.streams.values() if stream.id > last]
+        for stream in excluded:
+            self.reset(stream, ResetCode.DRAINING)
+        return excluded
+
     def go_away(self) -> None:
-        """Accept no further stream."""
+        """Accept no further stream: the peer opens them elsewhere. One that is under way is to be reset as draining."""
         self.outbound.control(frames.pack_goaway(self._highest_stream), urgent=True)
 
     def close(self, code: ResetCode) -> None:
-        """Say CLOSE, behind all else."""
+        """Say CLOSE, behind all else; `CloseAcknowledged` follows."""
+        self.closing = True
         self.outbound.control(frames.pack_close(code), urgent=True)
 
     def consumed(self, stream: Stream, length: int, now: float) -> bool:
@@ -265,6 +287,8 @@ class Session:
                 self.peer_goaway = last_stream
                 return events.GoingAway(last_stream)
             case frames.Close(code):
+                self._ack_deadline = now
+                self._acknowledged_at = -math.inf  # this acknowledgement is waited for
                 return events.SessionClosed(code)
             case frames.Opened(stream_id) | frames.Fin(stream_id) | frames.Rst(stream_id) | frames.Window(stream_id):
                 stream = self.streams.get(stream_id)

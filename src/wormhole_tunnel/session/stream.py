@@ -38,6 +38,7 @@ class Stream:
         "blocked",
         "consumed",
         "id",
+        "open_number",
         "opened",
         "owner",
         "raised_at",
@@ -57,6 +58,7 @@ class Stream:
         self.owner: object = None
         self.service = ""
         self.source: SourceAddress | None = None
+        self.open_number = 0  # OPEN's number among our frames (client)
         self.opened = False  # OPENED was seen (client) or sent (server)
         self.sent = 0
         self.send_limit = send_limit

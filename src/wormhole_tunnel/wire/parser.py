@@ -55,6 +55,14 @@ def parse_frame(record: memoryview, position: int) -> tuple[Frame, int]:
         raise FrameError(f"a {FrameType(code).name} frame is cut off") from None
 
 
+def stream_of(record: bytes | memoryview, position: int) -> int | None:
+    """The stream of the numbered frame that begins at `position`; None for one that is of the whole session."""
+    if record[position] in (FrameType.GOAWAY, FrameType.CLOSE):
+        return None
+    stream: int = frames.STREAM_LAYOUT.unpack_from(record, position)[1]
+    return stream
+
+
 def frame_end(record: memoryview, position: int) -> int:
     """The position behind the frame that begins at `position`. Raises FrameError."""
     if record[position] == frames.DATA:
