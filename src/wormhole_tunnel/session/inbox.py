@@ -60,8 +60,7 @@ class Inbox:
         if self._length <= _SMALL_RECORD:
             payload = memoryview(self._opener.open_payload(sealed))
         else:
-            if self._payload is None:
-                self._payload = self._buffers.records.take()
+            self._payload = self._buffers.records.take()
             payload = self._opener.open_payload_into(sealed, self._payload)
         self._start = end
         self._length = None
