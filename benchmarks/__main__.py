@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import signal
 import sys
 import time
@@ -25,6 +26,8 @@ from benchmarks.workloads.table import WORKLOADS
 T = TypeVar("T")
 
 DEFAULT_OUTPUT = REPOSITORY / "build" / "benchmarks"
+# Where distributions put servers, and where a user's PATH often doesn't look.
+SYSTEM_FOLDERS = ":/usr/local/sbin:/usr/sbin"
 BUSY_LOAD = 0.7
 BAR_MISSED = 1
 
@@ -78,7 +81,7 @@ def _end_on_signal(_number: int, _frame: object) -> None:
 def _report(results: suite.Results, plan: Plan, peers: Sequence[Peer], here: machine.Machine, out: Path) -> bool:
     medians, names, versions = results.medians(), [peer.name for peer in peers], machine.versions(peers)
     verdicts = judge(medians)
-    print(f"\n{here.date}; {_summary(here)}; {plan.rounds} rounds of {plan.seconds:g} s\n")
+    print(f"\n{here.date}; {_summary(here)}; rounds: {plan.rounds}, each of {plan.seconds:g} s\n")
     print(medians_table(medians, names), end="\n\n")
     if verdicts:
         print(verdicts_table(verdicts), end="\n\n")
@@ -102,6 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _end_on_signal)
+    os.environ["PATH"] += SYSTEM_FOLDERS
     try:
         workloads = _chosen(options.only, WORKLOADS, "workload")
         peers = _chosen(options.peers, PEERS, "peer")
