@@ -12,6 +12,7 @@ whenever its socket can take some: what leaves next is decided as late as possib
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import deque
 from enum import Enum, auto
 from typing import Final, Protocol
@@ -55,7 +56,7 @@ class LinkState(Enum):
     CLOSED = auto()
 
 
-class Link:
+class Link(ABC):
     """What both ends' links have in common. `now` is in seconds everywhere."""
 
     def __init__(self, buffers: Buffers, now: float, message_size: int) -> None:
@@ -153,9 +154,9 @@ class Link:
             self.records_received += 1
         return self._record is not None
 
+    @abstractmethod
     def _receive_message(self, message: bytes) -> bool:
         """Take the peer's handshake message; tells whether to go on at once. Raises HandshakeError."""
-        raise NotImplementedError
 
     def _apply_next_frame(self, record: memoryview) -> events.Event | None:
         position = self._position
@@ -179,12 +180,13 @@ class Link:
         if self.trace is not None:
             wire = len(record) + RECORD_OVERHEAD
             self.trace.record_opened(self.records_received - 1, self._position, len(record), wire)
+        assert self._inbox is not None
         self._record = None
-        if self._inbox is not None:
-            self._inbox.record_applied()
+        self._inbox.record_applied()
 
+    @abstractmethod
     def _receive_first_frame(self, frame: frames.Frame) -> events.Event | None:
-        raise NotImplementedError
+        """Take the frame that decides which session runs on this link. Raises FrameError, HandshakeError, LimitError."""
 
     def _receive_link_frame(self, frame: frames.Frame) -> events.Event | None:
         """Frames that belong to the link and are not counted."""
@@ -216,7 +218,7 @@ class Link:
     def data_to_send(self, now: float) -> memoryview | None:
         """Bytes for the socket, or None. Say with `data_sent` how many it took; what is left is given again."""
         self.now = now
-        if not self._pending and self.state is not LinkState.CLOSED and self._sealer is not None:
+        if not self._pending and self._sealer is not None and self._record_is_due(now):
             self._seal_next_record(self._sealer, now)
         return self._pending or None
 
@@ -231,8 +233,6 @@ class Link:
             self._out = None
 
     def _seal_next_record(self, sealer: RecordSealer, now: float) -> None:
-        if not self._record_is_due(now):
-            return
         prefix = self._prefix(now)
         session = self.session
         if session is None:
@@ -263,8 +263,8 @@ class Link:
             self.trace.record_sealed(self.records_sent - 1, len(payload) - padding, len(payload), len(self._pending))
 
     def _record_is_due(self, now: float) -> bool:
-        if self._ticker is not None:
-            return self._ticker.take(now)
+        if self._ticker is not None or self.state is LinkState.CLOSED:
+            return False
         session = self.session
         if session is not None and self.state is LinkState.UP:
             if session.outbound.pending and not self._held_back(session, now):
@@ -322,6 +322,17 @@ class Link:
             self._stall_reported = True
             self._events.append(events.LinkStalled())
         self._look_at_age(now)
+        if self._ticker is not None and self._ticker.take(now):
+            self._seal_on_tick(now)
+
+    def _seal_on_tick(self, now: float) -> None:
+        """Constant framing: records are sealed here and nowhere else, so that no other event can show in their times.
+
+        While the socket has not taken the record before, the tick is lost.
+        """
+        ready = self.state in (LinkState.UP, LinkState.CONFIRMING)
+        if ready and not self._pending and self._sealer is not None:
+            self._seal_next_record(self._sealer, now)
 
     def _look_at_age(self, now: float) -> None:
         carried = self.bytes_sent + self.bytes_received
