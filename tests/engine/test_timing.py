@@ -172,11 +172,39 @@ def test_a_missed_tick_is_not_sent_late() -> None:
     world = World(framing=CONSTANT).connect()
     world.pass_time(0.1)
     world.now += 0.055
+    world._handle_deadlines()
     assert len(world.client.output()) == 1024
+    world._handle_deadlines()
+    assert world.client.output() == b""
     assert world.client.link is not None
     deadline = world.client.link.next_deadline()
     assert deadline is not None
     assert 0 < deadline - world.now <= 0.010001
+
+
+def test_a_tick_at_which_the_socket_is_full_is_lost() -> None:
+    world = World(framing=CONSTANT).connect()
+    world.pass_time(0.1)
+    link = world.client.link
+    assert link is not None
+    for _ in range(5):
+        world.now += 0.01
+        link.handle_deadline(world.now)
+        pending = link.data_to_send(world.now)
+        assert pending is not None
+        assert len(pending) == 1024
+    link.data_sent(1024)
+    assert link.data_to_send(world.now) is None
+
+
+def test_nothing_leaves_between_ticks_whatever_happens() -> None:
+    world = World(framing=CONSTANT).connect()
+    world.pass_time(0.1)
+    mine = world.open()
+    world.write(world.client, mine, bytes(400))
+    world.client.session.finish(mine)
+    world.client.session.close(ResetCode.RESET)
+    assert world.client.output() == b""
 
 
 # --- acknowledgements ---------------------------------------------------------------------------------------------------
