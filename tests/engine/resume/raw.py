@@ -18,16 +18,20 @@ from wormhole_tunnel.wire.parser import parse_frame
 from wormhole_tunnel.wire.records import RecordOpener, RecordSealer
 
 
-def first_frames(opener: RecordOpener, data: memoryview) -> list[Frame]:
-    """The frame that leads each record."""
+def open_records(opener: RecordOpener, data: memoryview) -> list[memoryview]:
+    """The payloads of the records in `data`."""
     found = []
     while data:
         end = SEALED_LENGTH_SIZE + opener.open_length(data[:SEALED_LENGTH_SIZE]) + TAG_SIZE
-        record = memoryview(opener.open_payload(data[SEALED_LENGTH_SIZE:end]))
-        if record[0] != PADDING:
-            found.append(parse_frame(record, 0)[0])
+        found.append(memoryview(opener.open_payload(data[SEALED_LENGTH_SIZE:end])))
         data = data[end:]
     return found
+
+
+def first_frames(opener: RecordOpener, data: memoryview) -> list[Frame]:
+    """The frame that leads each record."""
+    records = open_records(opener, data)
+    return [parse_frame(record, 0)[0] for record in records if record[0] != PADDING]
 
 
 class RawClient:
