@@ -57,6 +57,7 @@ class DialError(Exception):
 
 
 Done = Callable[[socket.socket | DialError], None]
+Order = Callable[[Sequence[Endpoint]], Sequence[Endpoint]]  # of a name's addresses, some of which may be left out
 
 
 class Dial:
@@ -104,11 +105,11 @@ class Dial:
         self._waiting.extend(endpoints)
         self._try_next()
 
-    def look_up(self, tasks: Tasks, resolver: Resolver, host: str, port: int) -> None:
+    def look_up(self, tasks: Tasks, resolver: Resolver, host: str, port: int, order: Order) -> None:
         """Ask for the addresses of `host`, then start."""
-        self._look_up = tasks.spawn(self._resolve(resolver, host, port), f"look-up of {host}")
+        self._look_up = tasks.spawn(self._resolve(resolver, host, port, order), f"look-up of {host}")
 
-    async def _resolve(self, resolver: Resolver, host: str, port: int) -> None:
+    async def _resolve(self, resolver: Resolver, host: str, port: int, order: Order) -> None:
         try:
             endpoints = await resolver.resolve(host, port)
         except LookUpError as error:
@@ -116,7 +117,7 @@ class Dial:
             self._finish(DialError(DialReason.NAME, str(error)))
         else:
             self._look_up = None
-            self.start(interleave(endpoints))
+            self.start(order(interleave(endpoints)))
 
     def _try_next(self) -> None:
         if self._next is not None:
@@ -155,8 +156,10 @@ class Dialer:
         self._tasks = tasks
         self._attempt_delay = attempt_delay
 
-    def dial_soon(self, address: Address, time_limit: float, done: Done) -> Dial:
+    def dial_soon(self, address: Address, time_limit: float, done: Done, order: Order = list) -> Dial:
         """Connect within `time_limit` seconds and call `done` with the socket or a DialError, after this has returned.
+
+        A name's addresses are tried in the `order` that this makes of the usual one; it may leave some out.
 
         The socket is non-blocking, without delay (TCP_NODELAY) and with keepalive; it belongs to the callback.
         """
@@ -166,7 +169,7 @@ class Dialer:
         elif endpoint := literal_endpoint(address.host, address.port):
             dial.start((endpoint,))
         else:
-            dial.look_up(self._tasks, self._resolver, address.host, address.port)
+            dial.look_up(self._tasks, self._resolver, address.host, address.port, order)
         return dial
 
     async def dial(self, address: Address, time_limit: float) -> socket.socket:

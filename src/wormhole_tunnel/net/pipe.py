@@ -46,6 +46,7 @@ class Pipe:
     """See the module. `sock` is None while a server proxy still connects it."""
 
     __slots__ = (
+        "_bulk",
         "_early",
         "_early_sent",
         "_loop",
@@ -81,6 +82,7 @@ class Pipe:
         self._early: bytearray | None = None  # what a client sent before its stream was open
         self._early_sent = 0
         self._writer = SocketWriter(loop, self, sock)
+        self._bulk = False  # what it read last was much
         self._read_ended = False
         self._watching = False
 
@@ -102,8 +104,13 @@ class Pipe:
 
     def detach(self) -> None:
         """Forget the stream, which was never opened; early data is kept for the next."""
+        assert self._early is not None
+        if self.pump is not None:
+            self.pump.dequeue(self)
         self.pump = self.stream = None
         self._early_sent = 0
+        if not self._read_ended:
+            self._watch()
 
     def opened(self) -> None:
         """Client side: the other end of the stream is connected. No early data is kept once it has been sent."""
@@ -140,9 +147,10 @@ class Pipe:
             return
         pump = self.pump
         assert pump is not None
-        if not pump.can_read:
+        driver = pump.driver
+        if driver is None or driver.busy or (self._bulk and pump.bulk_waits(driver)):
             self._unwatch()
-            pump.enqueue(self, newcomer=True)
+            pump.enqueue(self, newcomer=not self._bulk)
         elif self.take_turn(pump.share) is None:
             self._unwatch()
             pump.enqueue(self, newcomer=False)
@@ -177,10 +185,13 @@ class Pipe:
             return False
         session.commit(stream, length)
         self.sent += length
-        if length < _MORE_LIKELY and length < len(space):
-            self._watch()
-            return False
-        return True
+        self._bulk = length >= _MORE_LIKELY or length == len(space)
+        if self._bulk:
+            return True
+        if self.pump is not None:
+            self.pump.read_little()
+        self._watch()
+        return False
 
     def _read_early(self, early: bytearray) -> None:
         if len(early) >= EARLY_DATA or self.socket is None:

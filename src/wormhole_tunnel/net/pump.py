@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _SHARED_READ: Final = 64 * 1024  # bytes a stream may put into a record at a time while others wait
 _LONE_READ: Final = MAX_RECORD_WIRE
+_INTERACTIVE_FOR: Final = 0.2  # seconds after a small read
 
 
 class Pump:
@@ -35,6 +36,7 @@ class Pump:
         self._newcomers: deque[Pipe] = deque()
         self._waiting: deque[Pipe] = deque()
         self._turn_scheduled = False
+        self._interactive_until = 0.0
         self._active_in_turn = 0
         self._active_before = 0
 
@@ -55,16 +57,34 @@ class Pump:
         driver = self.driver
         return driver is not None and not driver.busy
 
+    def bulk_waits(self, driver: LinkDriver) -> bool:
+        """Whether bulk data stays in its socket for the moment, because somebody waits for an answer behind it."""
+        return driver.link.now < self._interactive_until and driver.link.bulk_may_wait
+
+    def read_little(self) -> None:
+        """A stream has sent what looks like a question: bulk data leaves it some room for a while."""
+        if self.driver is not None:
+            self._interactive_until = self.driver.link.now + _INTERACTIVE_FOR
+
     @property
     def share(self) -> int:
         """How many bytes a stream may read into the record now."""
-        return _SHARED_READ if self._waiting or self._newcomers else _LONE_READ
+        driver = self.driver
+        alone = not self._waiting and not self._newcomers
+        interactive = driver is not None and driver.link.now < self._interactive_until
+        return _LONE_READ if alone and not interactive else _SHARED_READ
 
     def enqueue(self, pipe: Pipe, newcomer: bool) -> None:
         """The pipe has data and has to wait for its turn."""
         (self._newcomers if newcomer else self._waiting).append(pipe)
         if self.can_read:
             self._schedule_turn()
+
+    def dequeue(self, pipe: Pipe) -> None:
+        """The pipe is carried elsewhere from now on."""
+        for queue in (self._newcomers, self._waiting):
+            while pipe in queue:
+                queue.remove(pipe)
 
     def committed(self) -> None:
         """A socket that became readable has put something into the record: send it now, or at the end of this turn."""
@@ -92,16 +112,16 @@ class Pump:
         """Serve the queues until they are empty or the link is busy."""
         driver = self.driver
         while driver is not None and not driver.busy and not driver.closed:
-            filled = self._fill_record()
+            filled = self._fill_record(driver)
             driver.flush()
             if not filled:
                 return
             driver = self.driver
 
-    def _fill_record(self) -> bool:
+    def _fill_record(self, driver: LinkDriver) -> bool:
         """Read waiting sockets into the record until it is full; tells whether any was."""
         filled = False
-        while self._newcomers or self._waiting:
+        while self._newcomers or (self._waiting and not self.bulk_waits(driver)):
             pipe = self._newcomers.popleft() if self._newcomers else self._waiting.popleft()
             outcome = pipe.take_turn(self.share)
             if outcome is None:

@@ -28,8 +28,11 @@ from wormhole_tunnel.observe.logs import get_logger, log_event
 from wormhole_tunnel.observe.snapshot import Phase, ProxySnapshot, Role
 from wormhole_tunnel.proxy import report
 from wormhole_tunnel.proxy.embedded import STREAM_LIMIT, EmbeddedPipe, Streams
+from wormhole_tunnel.proxy.lifecycle import Emptiness, Lifecycle, drain
+from wormhole_tunnel.proxy.links import UplinkSettings
 from wormhole_tunnel.proxy.pipes import connection_id, log_end, log_start, open_listeners, session_settings
-from wormhole_tunnel.proxy.uplink import Uplink, UplinkSettings
+from wormhole_tunnel.proxy.uplink import Uplink, UplinkOwner
+from wormhole_tunnel.proxy.uplinks import Uplinks
 from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.wire import frames
 from wormhole_tunnel.wire.frames import ResetCode
@@ -54,8 +57,8 @@ class ClientProxy:
         self._settings = settings
         self._keyring = keyring
         self.counters = Counters()
+        self.lifecycle = Lifecycle()
         self._listeners: list[Listener] = []
-        self._uplinks: list[Uplink] = []
         self._pipes: set[Pipe] = set()
         self._waiting: deque[Pipe] = deque()  # for a session
         self._unopened: deque[tuple[float, Pipe]] = deque()  # oldest first, with their deadlines
@@ -66,8 +69,9 @@ class ClientProxy:
         settings = self._settings
         self._loop = asyncio.get_running_loop()
         self._tasks = Tasks()
-        dialer = Dialer(Resolver(), self._tasks)
-        buffers = self._buffers = Buffers(settings.max_memory)
+        self._dialer = Dialer(Resolver(), self._tasks)
+        self._buffers = Buffers(settings.max_memory)
+        self._connections_ended = Emptiness(self._pipes)
         framing = framing_spec(settings)
         common = UplinkSettings(
             self._keyring.first,
@@ -78,27 +82,43 @@ class ClientProxy:
             self.counters,
         )
         self._listeners = open_listeners(settings, self._accept)
-        self._uplinks = [
-            Uplink(self, address, common, dialer, buffers, SystemKeyGenerator())
-            for address in settings.connect
-            for _ in range(settings.links)
-        ]
-        for uplink in self._uplinks:
-            uplink.dial()
+        places = [address for address in settings.connect for _ in range(settings.links)]
+        self._uplinks = Uplinks(self, places, common, settings.prefer, self._make_uplink)
+        self._uplinks.dial()
+        self.lifecycle.enter(Phase.SERVING)
         return self
+
+    def _make_uplink(self, owner: UplinkOwner, address: Address, settings: UplinkSettings) -> Uplink:
+        return Uplink(owner, address, settings, self._dialer, self._buffers, SystemKeyGenerator())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for listener in self._listeners:
-            listener.close()
+        self._close_listeners()
+        for pipe in list(self._pipes):
+            pipe.abort(ResetCode.DRAINING)
+        await self._uplinks.close()
         if self._sweep is not None:
             self._sweep.cancel()
-        for uplink in self._uplinks:
-            uplink.close()
-        for pipe in list(self._pipes):
-            pipe.abort(ResetCode.RESET)
         await self._tasks.close()
+        self.lifecycle.enter(Phase.STOPPED)
+
+    async def drain(self) -> bool:
+        """Accept no more clients and let connections end, for the settings' `drain_timeout`; tells whether all have."""
+        self.lifecycle.enter(Phase.DRAINING)
+        self._close_listeners()
+        return await drain(self._connections_ended.wait, self._uplinks.drained, self._settings.drain_timeout)
+
+    def reload(self, keyring: Keyring) -> None:
+        """Found sessions with the first key of this ring from now on; connections stay where they are."""
+        changed = keyring.first.secret != self._keyring.first.secret
+        self._keyring = keyring
+        if changed:
+            self._uplinks.replace_key(keyring.first)
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
 
     @property
     def addresses(self) -> list[Address]:
@@ -108,7 +128,7 @@ class ClientProxy:
     @property
     def ready(self) -> bool:
         """Whether a new connection would be carried at once: there is a session, and its link is up."""
-        return any(uplink.ready for uplink in self._uplinks)
+        return self.lifecycle.serving and self._uplinks.ready
 
     async def wait_ready(self, within: float | None = None) -> None:
         """Wait until `ready`.
@@ -129,6 +149,8 @@ class ClientProxy:
 
         Raises ConnectionRefusedError, TimeoutError or ConnectionAbortedError, whose text has the reason.
         """
+        if not self.lifecycle.serving:
+            raise ConnectionAbortedError("refused: the proxy is stopping")
         if len(self._pipes) >= self._settings.max_connections:
             raise ConnectionAbortedError("refused: max_connections reached")
         pipe = EmbeddedPipe(self._loop, self)
@@ -157,7 +179,7 @@ class ClientProxy:
         self._unopened.append((pipe.started_at + self._settings.connect_timeout, pipe))
         self._sweep_later()
         pipe.wait()
-        self._place(pipe)
+        self.place(pipe)
 
     def _refusal(self) -> str | None:
         """Why one more client is refused, if it is."""
@@ -165,13 +187,13 @@ class ClientProxy:
             return "--max-connections reached"
         return "--max-memory reached" if self._buffers.exhausted else None
 
-    def _place(self, pipe: Pipe) -> None:
-        """Open the client's stream on the least loaded session, or let it wait for one."""
-        ready = [uplink for uplink in self._uplinks if uplink.ready]
-        if not ready:
+    def place(self, pipe: Pipe) -> None:
+        """Open the client's stream on the best uplink there is, or let it wait for one."""
+        uplink = self._uplinks.choose()
+        if uplink is None:
             self._waiting.append(pipe)
-            return
-        self._open(pipe, min(ready, key=_load))
+        else:
+            self._open(pipe, uplink)
 
     def _open(self, pipe: Pipe, uplink: Uplink) -> None:
         session, pump = uplink.session, uplink.pump
@@ -182,10 +204,12 @@ class ClientProxy:
         pipe.attach(pump, stream)
         pump.committed()
         log_start(pipe, str(uplink.address))
+        if session.exhausted:
+            self._uplinks.uplink_leaving(uplink)
 
-    def uplink_ready(self, uplink: Uplink) -> None:
+    def uplink_ready(self) -> None:
         """Clients that waited go first."""
-        while self._waiting and uplink.ready:
+        while self._waiting and (uplink := self._uplinks.choose()) is not None:
             pipe = self._waiting.popleft()
             if not pipe.closed:
                 self._open(pipe, uplink)
@@ -196,6 +220,8 @@ class ClientProxy:
         self._pipes.discard(pipe)
         self.counters.connection_ended(report.outcome_of(end, code), pipe.sent, pipe.received)
         log_end(pipe, end, code)
+        self._uplinks.end_idle()
+        self._connections_ended.look()
 
     # --- what an operator sees ------------------------------------------------------------------------------------------
 
@@ -216,7 +242,7 @@ class ClientProxy:
         return report.report(
             self._settings,
             Role.CLIENT,
-            Phase.SERVING,
+            self.lifecycle.phase,
             self.addresses,
             (len(self._pipes), shown),
             peers,
@@ -242,10 +268,6 @@ class ClientProxy:
             if not pipe.closed and (pipe.stream is None or not pipe.stream.opened):
                 pipe.abort(ResetCode.TIMEOUT)
         self._sweep_later()
-
-
-def _load(uplink: Uplink) -> int:
-    return uplink.load
 
 
 def _frame_source(source: SourceAddress) -> frames.SourceAddress | None:

@@ -2,7 +2,8 @@
 
 An uplink dials for as long as it lives: at once when a link is lost, then with growing pauses. A link that comes up
 resumes the session if there is one, and founds a session if not. What becomes of the streams while no link is up is the
-session's matter; what becomes of new clients is the client proxy's.
+session's matter; what becomes of new clients is the client proxy's, and so is a stream that the server proxy never began.
+A retired uplink takes no new streams, and ends when its last one has.
 """
 
 from __future__ import annotations
@@ -11,59 +12,56 @@ import asyncio
 import logging
 import random
 import socket
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Iterable
+from typing import Final, Protocol
 
 from wormhole_tunnel import limits
-from wormhole_tunnel.errors import LinkTimeoutError, ProtocolError
-from wormhole_tunnel.keys.keyring import Key
+from wormhole_tunnel.errors import ProtocolError
 from wormhole_tunnel.net import clock
 from wormhole_tunnel.net.addresses import Address
-from wormhole_tunnel.net.dial import Dial, Dialer, DialError
+from wormhole_tunnel.net.dial import Dialer, DialError
 from wormhole_tunnel.net.link import LinkDriver
+from wormhole_tunnel.net.pipe import Pipe
 from wormhole_tunnel.net.pump import Pump
-from wormhole_tunnel.net.socket_options import set_link_options
-from wormhole_tunnel.observe.counters import Counters, HandshakeResult
 from wormhole_tunnel.observe.logs import get_logger, log_event
 from wormhole_tunnel.observe.snapshot import PeerSnapshot, PeerState
 from wormhole_tunnel.proxy import report
-from wormhole_tunnel.proxy.backoff import Backoff
-from wormhole_tunnel.proxy.pipes import apply_stream_event, is_violation, reset_all
+from wormhole_tunnel.proxy.approach import Approach
+from wormhole_tunnel.proxy.failover import Health
+from wormhole_tunnel.proxy.farewell import Farewell
+from wormhole_tunnel.proxy.links import UplinkSettings, explain, handshake_result, was_good
+from wormhole_tunnel.proxy.pipes import apply_stream_event, is_violation, pipe_of, reset_all
 from wormhole_tunnel.session import events
 from wormhole_tunnel.session.buffers import Buffers
-from wormhole_tunnel.session.client_link import ClientLink
-from wormhole_tunnel.session.session import Session, SessionSettings
+from wormhole_tunnel.session.session import Session
+from wormhole_tunnel.session.stream import Stream
 from wormhole_tunnel.wire.frames import ResetCode
-from wormhole_tunnel.wire.framing import Framing
-from wormhole_tunnel.wire.handshake import (
-    ANY_INSTANCE,
-    ClientOffer,
-    FramingSpec,
-    HandshakeRefusedError,
-    KeyGenerator,
-)
+from wormhole_tunnel.wire.handshake import HandshakeRefusedError, KeyGenerator
 
 _log = get_logger("wormhole.link")
-_DIAL_TIMEOUT = 10.0  # seconds
+_SUSPECT_AFTER: Final = 0.5  # seconds without an answer, or SPARE_ROUND_TRIPS: new streams had better go elsewhere
+_NO_SERVER: Final = frozenset(  # the server proxy works, the server behind it does not
+    {ResetCode.REFUSED, ResetCode.UNREACHABLE, ResetCode.TIMEOUT, ResetCode.NAME, ResetCode.LIMIT}
+)
 
 
 class UplinkOwner(Protocol):
-    """The client proxy, as its uplinks see it."""
+    """Who keeps the uplinks of a client proxy."""
 
     def uplink_ready(self, uplink: Uplink) -> None:
         """The uplink can carry streams."""
 
+    def uplink_down(self, uplink: Uplink) -> None:
+        """Its session waits for a new link."""
 
-@dataclass(frozen=True, slots=True)
-class UplinkSettings:
-    """What every uplink of a client proxy has in common. `offer` is made anew with the time of each handshake."""
+    def uplink_leaving(self, uplink: Uplink) -> None:
+        """It takes no more streams: another has to."""
 
-    key: Key
-    ciphers: int
-    framing: tuple[FramingSpec, FramingSpec]
-    flush_delay: float
-    session: SessionSettings
-    counters: Counters = field(default_factory=Counters)
+    def uplink_ended(self, uplink: Uplink) -> None:
+        """It was retired, and is over."""
+
+    def place(self, pipe: Pipe) -> None:
+        """Open a stream for the pipe; the one it had was never begun at the other end."""
 
 
 class Uplink:
@@ -83,25 +81,44 @@ class Uplink:
         self.pump: Pump | None = None
         self._owner = owner
         self._settings = settings
-        self._dialer = dialer
+        self._approach = Approach(address, dialer, self)
+        self._health = Health(random.SystemRandom())
         self._buffers = buffers
         self._generator = generator
         self._loop = asyncio.get_running_loop()
         self._driver: LinkDriver | None = None  # runs the session
         self._candidate: LinkDriver | None = None  # in its handshake
-        self._dial: Dial | None = None
-        self._retry: asyncio.TimerHandle | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        self._backoff = Backoff(random.SystemRandom())
+        self._farewell: Farewell | None = None
+        self._home_denied = False  # where the session was founded, another process answers now
+        self._stalled = False  # the link does not answer, and a spare is dialled
         self._up_since = 0.0
         self._linkless_since = clock.now()
         self._resumptions = 0  # of the present session
+        self._retired = False
         self._closed = False
 
     @property
     def ready(self) -> bool:
         """Whether a stream can be opened now."""
-        return self._driver is not None and self.session is not None and self.session.has_room
+        up = self._driver is not None and not self._retired
+        return up and self.session is not None and self.session.has_room
+
+    @property
+    def has_alternatives(self) -> bool:
+        """Whether the server proxy's name has several addresses."""
+        return self._approach.has_alternatives
+
+    def avoided(self, now: float) -> bool:
+        """Whether another uplink is the better choice: this one does not answer, or its server refuses."""
+        return self._stalled or self._health.avoided(now) or self._is_suspect(now)
+
+    def _is_suspect(self, now: float) -> bool:
+        oldest = self.session.outbound.retention.oldest if self.session is not None else None
+        if oldest is None or self._driver is None or self.session is None:
+            return False
+        quiet_since = max(oldest.sealed_at, self._driver.link.liveness.heard_at)
+        return now - quiet_since > max(_SUSPECT_AFTER, limits.SPARE_ROUND_TRIPS * self.session.round_trip)
 
     @property
     def load(self) -> int:
@@ -125,68 +142,35 @@ class Uplink:
             return PeerState.UP
         if self.session is not None:
             return PeerState.RESUMING
-        under_way = self._dial is not None or self._candidate is not None
+        under_way = self._approach.under_way or self._candidate is not None
         return PeerState.CONNECTING if under_way else PeerState.WAITING
 
     # --- dialling -------------------------------------------------------------------------------------------------------
 
     def dial(self) -> None:
         """Dial now, unless that is under way."""
-        if self._closed or self._dial is not None or self._candidate is not None:
-            return
-        self._cancel_retry()
-        self._dial = self._dialer.dial_soon(self.address, _DIAL_TIMEOUT, self._dialed)
+        if not self._closed and self._candidate is None:
+            self._approach.dial()
 
-    def _dialed(self, result: socket.socket | DialError) -> None:
-        self._dial = None
-        if isinstance(result, DialError):
-            self._settings.counters.dial_failures[result.reason.value] += 1
-            self._failed(f"can't reach the server proxy: {result}", "dial_failed")
-            return
-        set_link_options(result)
-        link = self._new_link()
-        self._candidate = LinkDriver(self._loop, result, link, self)
+    def unreachable(self, error: DialError) -> None:
+        """Part of `ApproachOwner`."""
+        self._settings.counters.dial_failures[error.reason.value] += 1
+        self._failed(f"can't reach the server proxy: {error}", "dial_failed")
+
+    def connected(self, sock: socket.socket) -> None:
+        """Part of `ApproachOwner`."""
+        link = self._settings.new_link(self.session, self._buffers, self._generator)
+        self._candidate = LinkDriver(self._loop, sock, link, self)
         self._candidate.tally = self._settings.counters.links
         self._settings.counters.links.begin(link)
         self._candidate.start()
 
-    def _new_link(self) -> ClientLink:
-        settings = self._settings
-        to_server, to_client = settings.framing
-        instance = self.session.identity.instance if self.session is not None else ANY_INSTANCE
-        offer = ClientOffer(clock.unix_ms(), settings.ciphers, to_server, to_client, instance)
-        framing = Framing.of(to_server, settings.flush_delay), Framing.of(to_client, settings.flush_delay)
-        return ClientLink(
-            settings.key,
-            offer,
-            framing,
-            settings.session,
-            self._buffers,
-            self._generator,
-            clock.now(),
-            self.session,
-        )
-
     def _failed(self, message: str, event: str) -> None:
         """An attempt came to nothing: say so and try again later."""
-        pause = self._backoff.pause()
+        pause = self._approach.dial_later()
         log_event(
             _log, logging.WARNING, event, f"{message}; trying again", server=str(self.address), pause=round(pause, 2)
         )
-        self._retry_after(pause)
-
-    def _retry_after(self, pause: float) -> None:
-        if not self._closed and self._retry is None:
-            self._retry = self._loop.call_later(pause, self._retry_now)
-
-    def _retry_now(self) -> None:
-        self._retry = None
-        self.dial()
-
-    def _cancel_retry(self) -> None:
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
 
     # --- what the links report ------------------------------------------------------------------------------------------
 
@@ -198,37 +182,88 @@ class Uplink:
             case events.Fenced():
                 self._drop_driver()
             case events.LinkStalled():
-                log_event(
-                    _log,
-                    logging.INFO,
-                    "link_stalled",
-                    "no word from the server proxy; dialling a spare link",
-                    server=str(self.address),
-                )
-                self.dial()
+                self._link_stalled()
+            case events.LinkRevived():
+                self._stalled = False
             case events.SessionRefused():
-                driver.close()
-                self._candidate = None
-                self._lose_session("the server proxy does not know the session any more (it was restarted?)")
-                self.dial()
+                self._session_refused(driver, known=not event.another_instance)
+            case events.GoingAway():
+                self._going_away()
             case events.SessionClosed(code):
+                driver.flush()
                 self._lose_session(f"the server proxy closed the session ({code.name.lower()})")
                 self.dial()
+            case events.CloseAcknowledged():
+                self._end("done")
             case _:
-                apply_stream_event(event)
+                self._stream_event(event)
+
+    def _stream_event(self, event: events.Event) -> None:
+        match event:
+            case events.StreamReset(stream, ResetCode.DRAINING) if not stream.opened:
+                self._take_back([stream])
+                self._owner.uplink_leaving(self)
+                return
+            case events.StreamReset(stream, code) if not stream.opened and code in _NO_SERVER:
+                self._health.failed(clock.now())
+            case events.StreamAccepted():
+                self._health.succeeded()
+            case _:
+                pass
+        apply_stream_event(event)
+
+    def _take_back(self, streams: Iterable[Stream]) -> None:
+        """Open these elsewhere: the server proxy has never begun them."""
+        for stream in streams:
+            pipe = pipe_of(stream.owner)
+            if pipe is not None and not pipe.closed:
+                pipe.detach()
+                self._owner.place(pipe)
+
+    def _link_stalled(self) -> None:
+        self._stalled = True
+        message = "no word from the server proxy; dialling a spare link"
+        log_event(_log, logging.INFO, "link_stalled", message, server=str(self.address))
+        if self.session is not None:
+            self._take_back(self.session.withdraw_unsent())
+        self.dial()
+
+    def _going_away(self) -> None:
+        message = f"server proxy {self.address} is going away; new connections go elsewhere"
+        log_event(_log, logging.INFO, "peer_draining", message, server=str(self.address))
+        if self.session is not None:
+            self._take_back(self.session.withdraw_excluded())
+        self._owner.uplink_leaving(self)
+
+    def _session_refused(self, driver: LinkDriver, *, known: bool) -> None:
+        """`known`: by the very process that founded the session. Another process decides nothing while there is hope."""
+        driver.close()
+        self._candidate = None
+        self._home_denied = self._home_denied or known or self._approach.at_home
+        if self._approach.in_vain() and not known:
+            return
+        if self._home_denied and self._driver is None:
+            self._lose_session("the server proxy does not know the session any more (it was restarted?)")
+            self.dial()
+        else:
+            self._failed("the session's own server proxy can't be reached, only another one", "resume_failed")
 
     def _link_up(self, driver: LinkDriver, session: Session, resumed: bool) -> None:
         self._candidate = None
         self._driver = driver
+        self._stalled = self._home_denied = False
+        self._approach.settled()
         self._cancel_expiry()
         self._count_link(session, resumed=resumed)
         if self.pump is None or self.session is not session:
             self.session = session
             self.pump = Pump(self._loop, session)
         self.pump.attach(driver)
-        word = "resumed" if resumed else "up"
-        log_event(_log, logging.INFO, f"link_{word}", f"link to {self.address} {word}", server=str(self.address))
+        word, key = "resumed" if resumed else "up", session.identity.key_name
+        message = f"link to {self.address} {word} with key {key}"
+        log_event(_log, logging.INFO, f"link_{word}", message, server=str(self.address), key=key)
         self._owner.uplink_ready(self)
+        self.end_if_idle()
 
     def _count_link(self, session: Session, *, resumed: bool) -> None:
         now, unix_time = clock.now(), clock.unix_ms() / 1000
@@ -246,11 +281,14 @@ class Uplink:
         """Part of `LinkHandler`."""
         if driver is self._candidate:
             self._candidate = None
-            self._settings.counters.handshakes[_result(driver, error)] += 1
-            self._failed(_explain(driver, error), "handshake_failed")
+            self._settings.counters.handshakes[handshake_result(driver, error)] += 1
+            self._handshake_failed(driver, error)
             return
         session = self.session
         if session is None:
+            return
+        if self._farewell is not None:
+            self._end("done")
             return
         self._drop_driver()
         session.detach(clock.now())
@@ -267,9 +305,24 @@ class Uplink:
             )
             self._settings.counters.link_lost(str(self.address), clock.unix_ms() / 1000)
             self._expire_session_later(session)
-        if _was_good(driver, clock.now() - self._up_since):
-            self._backoff.restart()
-        self._retry_after(self._backoff.pause())
+            self._take_back(session.withdraw_unsent())
+            self._owner.uplink_down(self)
+        self._approach.lost(good=was_good(driver, clock.now() - self._up_since))
+        self.end_if_idle()
+
+    def _handshake_failed(self, driver: LinkDriver, error: ProtocolError | OSError | None) -> None:
+        if isinstance(error, HandshakeRefusedError) and self._is_foreign(error.answer.instance):
+            self._session_refused(driver, known=False)
+            return
+        message = explain(driver, error)
+        if self._approach.in_vain():
+            message += "; trying the name's next address"
+            log_event(_log, logging.WARNING, "handshake_failed", message, server=str(self.address))
+        else:
+            self._failed(message, "handshake_failed")
+
+    def _is_foreign(self, instance: bytes) -> bool:
+        return self.session is not None and self.session.identity.instance != instance
 
     def _drop_driver(self) -> None:
         if self.pump is not None:
@@ -303,54 +356,59 @@ class Uplink:
         self._drop_driver()
         self._cancel_expiry()
         self.session = self.pump = None
+        self._approach.home, self._home_denied = None, False
+        unsent = [] if self._closed else session.withdraw_unsent()
         streams = reset_all(session, ResetCode.SESSION_LOST)
         self._settings.counters.session_ended(
-            str(self.address), clock.unix_ms() / 1000, session.outbound.padding_bytes, lost=not self._closed
+            str(self.address), clock.unix_ms() / 1000, session.outbound.padding_bytes, lost=streams > 0
         )
         session.end()
         log_event(
             _log,
-            logging.WARNING,
-            "session_lost",
-            f"session with {self.address} lost: {reason}",
+            logging.WARNING if streams else logging.INFO,
+            "session_lost" if streams else "session_ended",
+            f"session with {self.address} {'lost' if streams else 'ended'}: {reason}",
             server=str(self.address),
             connections=streams,
         )
+        self._take_back(unsent)
+        self.end_if_idle()
+
+    def retire(self) -> None:
+        """Take no more streams, and end with the last one: `uplink_ended` follows, perhaps at once."""
+        self._retired = True
+        self.end_if_idle()
+
+    def end_if_idle(self) -> None:
+        """End a retired uplink that carries nothing, and tell the server proxy."""
+        if not self._retired or self._closed or self._farewell is not None or self.load:
+            return
+        if self.session is None or self.pump is None or self._driver is None:
+            self._end("no link")
+        else:
+            self._farewell = Farewell(self.session, self.pump, ResetCode.DRAINING, lambda: self._end("no answer"))
 
     def close(self) -> None:
-        """Reset every stream, tell the server, and stop."""
+        """Reset every stream, tell the server proxy, and end."""
+        if self.session is not None:
+            reset_all(self.session, ResetCode.RESET)
+        self.retire()
+
+    def abandon(self) -> None:
+        """End without a word."""
+        if self.session is not None:
+            reset_all(self.session, ResetCode.RESET)
+        self._end("no time")
+
+    def _end(self, reason: str) -> None:
+        if self._closed:
+            return
         self._closed = True
-        self._cancel_retry()
-        if self._dial is not None:
-            self._dial.cancel()
+        if self._farewell is not None:
+            self._farewell.cancel()
+        self._approach.close()
         if self._candidate is not None:
             self._candidate.close()
-        if self.session is not None and self._driver is not None:
-            for stream in list(self.session.streams.values()):
-                self.session.reset(stream, ResetCode.RESET)
-            self.session.close(ResetCode.RESET)
-            self._driver.flush()
-        self._lose_session("stopped")
-
-
-def _was_good(driver: LinkDriver, lived: float) -> bool:
-    """Whether a lost link had lived long enough, or carried enough, that its successor may be dialled at once."""
-    carried = driver.link.bytes_sent + driver.link.bytes_received
-    return lived >= limits.REDIAL_RESET_AFTER or carried >= limits.REDIAL_RESET_BYTES
-
-
-def _result(driver: LinkDriver, error: ProtocolError | OSError | None) -> HandshakeResult:
-    """What a handshake that came to nothing is counted as."""
-    if isinstance(error, HandshakeRefusedError):
-        return HandshakeResult[error.answer.status.name]
-    silent = error is None or isinstance(error, (LinkTimeoutError, OSError))
-    return HandshakeResult.NO_ANSWER if driver.link.established is None and silent else HandshakeResult.FAILED
-
-
-def _explain(driver: LinkDriver, error: ProtocolError | OSError | None) -> str:
-    """What a handshake that failed can mean, for a log line."""
-    if isinstance(error, HandshakeRefusedError):
-        return str(error)
-    if _result(driver, error) is HandshakeResult.NO_ANSWER:
-        return "no answer to the handshake: another key, another protocol version, or not a wormhole server proxy"
-    return f"the handshake failed: {error or 'the server proxy closed the link'}"
+            self._candidate = None
+        self._lose_session(reason)
+        self._owner.uplink_ended(self)

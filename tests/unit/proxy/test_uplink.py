@@ -15,9 +15,11 @@ from wormhole_tunnel.crypto.aead import supported_ciphers
 from wormhole_tunnel.limits import DEFAULT_FLUSH_DELAY, DEFAULT_QUANTUM
 from wormhole_tunnel.net.dial import Dialer
 from wormhole_tunnel.net.ephemerals import SystemKeyGenerator
+from wormhole_tunnel.net.pipe import Pipe
 from wormhole_tunnel.net.resolver import Resolver
 from wormhole_tunnel.net.tasks import Tasks
-from wormhole_tunnel.proxy.uplink import Uplink, UplinkSettings
+from wormhole_tunnel.proxy.links import UplinkSettings
+from wormhole_tunnel.proxy.uplink import Uplink
 from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.session.session import SessionSettings
 from wormhole_tunnel.wire.negotiation import FramingMode, FramingSpec
@@ -52,6 +54,18 @@ class Owner:
 
     def uplink_ready(self, uplink: Uplink) -> None:
         self.ready.set_result(uplink)
+
+    def uplink_down(self, uplink: Uplink) -> None:
+        """Its session waits."""
+
+    def uplink_leaving(self, uplink: Uplink) -> None:
+        """It takes no more streams."""
+
+    def uplink_ended(self, uplink: Uplink) -> None:
+        """It is over."""
+
+    def place(self, pipe: Pipe) -> None:
+        """No pipe is carried here."""
 
 
 def test_a_server_proxy_that_resets_before_the_first_message_is_dialled_again(tmp_path: Path) -> None:
