@@ -36,13 +36,40 @@ def accepts(port: int) -> bool:
         return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
-class Proxy:
-    """A `wormhole` process that listens on `port` of 127.0.0.1; its log is a file. Leaving the context ends it."""
+def listens_at(address: str) -> bool:
+    """Whether someone listens at an address: `127.0.0.1:port`, `[::1]:port` or `unix:/path`."""
+    if address.startswith("unix:"):
+        with socket.socket(socket.AF_UNIX) as sock:
+            return sock.connect_ex(address.removeprefix("unix:")) == 0
+    host, _, port = address.rpartition(":")
+    with socket.socket(socket.AF_INET6 if host.startswith("[") else socket.AF_INET) as sock:
+        return sock.connect_ex((host.strip("[]"), int(port))) == 0
 
-    def __init__(self, folder: Path, name: str, *options: str) -> None:
+
+class Proxy:
+    """A `wormhole` process that listens on `port` of 127.0.0.1; its log is a file. Leaving the context ends it.
+
+    `descriptors` is the most it may have open. `stderr` is a descriptor for its log instead of the file. `listen` is
+    another address to listen at, as on the command line; `port` means nothing then.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        *options: str,
+        descriptors: int | None = None,
+        stderr: int | None = None,
+        listen: str | None = None,
+    ) -> None:
         self.port = free_port()
+        self.address = listen or f"127.0.0.1:{self.port}"
         self.log_file = folder / f"{name}.log"
-        self._command = [str(COMMANDS / "wormhole"), "-c", f"127.0.0.1:{self.port}", *options]
+        self._stderr = stderr
+        self._quiet = stderr is not None or any(option.startswith("--log") for option in options)
+        self._command = [str(COMMANDS / "wormhole"), "-c", self.address, *options]
+        if descriptors is not None:
+            self._command = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', str(descriptors), *self._command]
 
     @property
     def log(self) -> str:
@@ -56,20 +83,38 @@ class Proxy:
 
     def __enter__(self) -> Self:
         with self.log_file.open("w") as log:
-            self._process = subprocess.Popen(self._command, stderr=log, stdin=subprocess.DEVNULL)
-        wait_until(lambda: self._process.poll() is not None or accepts(self.port), "the proxy to listen")
-        assert self._process.poll() is None, self.log
+            stderr = log if self._stderr is None else self._stderr
+            self._process = subprocess.Popen(self._command, stderr=stderr, stdin=subprocess.DEVNULL)
+        try:
+            wait_until(lambda: self._process.poll() is not None or self._listens(), "the proxy to listen")
+            assert self._process.poll() is None, self.log
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
         return self
+
+    def _listens(self) -> bool:
+        """By its own word; where that may not be in the log, by a connection, which then is the first it carries."""
+        return listens_at(self.address) if self._quiet else "listens on" in self.log
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(DEADLINE)
+            self.end()
         finally:
             self._process.kill()
             self._process.wait()
+
+    def end(self, signal_number: signal.Signals = signal.SIGTERM) -> int:
+        """End it by a signal; its exit code."""
+        self._process.send_signal(signal_number)
+        return self._process.wait(DEADLINE)
+
+    def wait_for(self, text: str) -> None:
+        """Wait until its log has that text."""
+        wait_until(lambda: text in self.log, f"{text!r} in the log")
 
     def memory(self) -> int:
         """Its resident memory in bytes."""
