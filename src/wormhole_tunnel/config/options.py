@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final
 
 from wormhole_tunnel import limits
-from wormhole_tunnel.config import values
+from wormhole_tunnel.config import access, values
 from wormhole_tunnel.config.values import Kind, format_duration, format_size
 from wormhole_tunnel.limits import GIB, KIB, MIB
 from wormhole_tunnel.observe.levels import LogFormat
@@ -44,6 +44,14 @@ class Preference(Enum):
     ORDERED = "ordered"
 
 
+class ProxyHeader(Enum):
+    """Which PROXY protocol header a server gets ahead of a connection."""
+
+    NONE = "none"
+    V1 = "v1"
+    V2 = "v2"
+
+
 class Group(Enum):
     """Headings of `--help`, in its order."""
 
@@ -51,9 +59,11 @@ class Group(Enum):
     FRAMING = "What an observer sees"
     LINK = "Links and sessions"
     LIMITS = "Limits and times"
+    ACCESS = "Who may connect, and who is said to"
     UNIX = "Unix sockets"
     STATUS = "Watching it"
     LOGS = "Logs"
+    PROCESS = "The process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,7 @@ class Option:
 
     `field` names it in the settings. `default` is written as a user would, `server_default` is that of `-S` where it
     differs. `mode` is the only one in which the option has an effect. `other_variables` are read after its own.
+    `in_file` tells whether a configuration file may have it.
     """
 
     field: str
@@ -74,11 +85,17 @@ class Option:
     mode: Mode | None = None
     repeatable: bool = False
     other_variables: tuple[str, ...] = ()
+    in_file: bool = True
 
     @property
     def name(self) -> str:
         """The long flag as a Python name, as in `key_file`."""
         return self.flags[-1].removeprefix("--").replace("-", "_")
+
+    @property
+    def file_name(self) -> str:
+        """What it is called in a configuration file."""
+        return self.field if self.field in ("mode", "listen") else self.name
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -120,6 +137,25 @@ TUNNEL_OPTIONS: Final = (
         "127.0.0.1:8080",
         Group.TUNNEL,
         "Where to connect: the server proxy, or with -S the server.",
+        repeatable=True,
+    ),
+    Option(
+        "service",
+        ("--service",),
+        values.optional(access.service_name(), ""),
+        "",
+        Group.TUNNEL,
+        "Which of the server proxy's services to connect clients to; none is its --server.",
+        mode=Mode.CLIENT,
+    ),
+    Option(
+        "services",
+        ("--services",),
+        values.optional(access.services(), ()),
+        "",
+        Group.TUNNEL,
+        "Servers that client proxies may choose by name. There is then no other, unless --server is given too.",
+        mode=Mode.SERVER,
         repeatable=True,
     ),
     Option(
@@ -239,6 +275,14 @@ TUNNEL_OPTIONS: Final = (
         "End a connection that moved no byte for this long; 0 never does.",
     ),
     Option(
+        "half_open_timeout",
+        ("--half-open-timeout",),
+        values.duration(1.0, 30 * DAY, or_off=True),
+        "1h",
+        Group.LIMITS,
+        "The same for a connection of which one side has finished; 0 never does.",
+    ),
+    Option(
         "drain_timeout",
         ("--drain-timeout",),
         values.duration(0.0, DAY),
@@ -270,6 +314,41 @@ TUNNEL_OPTIONS: Final = (
         "1GiB",
         Group.LIMITS,
         "Memory for data under way, in the whole process.",
+    ),
+    Option(
+        "allow",
+        ("--allow",),
+        values.optional(access.networks(), ()),
+        "",
+        Group.ACCESS,
+        "From where connections are taken, if not from everywhere; Unix sockets have permissions instead.",
+        repeatable=True,
+    ),
+    Option(
+        "max_per_source",
+        ("--max-per-source",),
+        values.whole_number(0, limits.MAX_STREAMS),
+        "0",
+        Group.ACCESS,
+        "Connections at once from one IPv4 address or IPv6 /64, with -S links; 0 sets no limit.",
+    ),
+    Option(
+        "accept_proxy",
+        ("--accept-proxy",),
+        values.flag(),
+        "false",
+        Group.ACCESS,
+        "Take the PROXY protocol header, version 1 or 2, that a balancer puts ahead of each connection.",
+        mode=Mode.CLIENT,
+    ),
+    Option(
+        "send_proxy",
+        ("--send-proxy",),
+        values.choice(ProxyHeader),
+        "none",
+        Group.ACCESS,
+        "Tell the server the client's address by a PROXY protocol header ahead of each connection.",
+        mode=Mode.SERVER,
     ),
     Option(
         "socket_mode",
@@ -332,6 +411,32 @@ PROGRAM_OPTIONS: Final = (
         Group.LOGS,
         "What not to log, though the level would.",
         repeatable=True,
+    ),
+    Option(
+        "user",
+        ("--user",),
+        values.optional(access.user(), ""),
+        "",
+        Group.PROCESS,
+        "Which user to become once everything listens.",
+    ),
+    Option(
+        "config",
+        ("--config",),
+        values.optional(values.file_path(or_input=False), ""),
+        "",
+        Group.PROCESS,
+        "A configuration file, for one or several tunnels; what is given beside it wins.",
+        in_file=False,
+    ),
+    Option(
+        "check_config",
+        ("--check-config",),
+        values.flag(),
+        "false",
+        Group.PROCESS,
+        "Read options, configuration and keys, say whether all is well, and end.",
+        in_file=False,
     ),
 )
 

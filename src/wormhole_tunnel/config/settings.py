@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wormhole_tunnel import limits
-from wormhole_tunnel.config.options import OPTIONS, PROGRAM_OPTIONS, TUNNEL_OPTIONS, Mode, Option, Preference, Transport
+from wormhole_tunnel.config.access import Network, Service
+from wormhole_tunnel.config.options import (
+    OPTIONS,
+    PROGRAM_OPTIONS,
+    TUNNEL_OPTIONS,
+    Mode,
+    Option,
+    Preference,
+    ProxyHeader,
+    Transport,
+)
 from wormhole_tunnel.config.values import NotAllowedError, format_duration
 from wormhole_tunnel.errors import UsageError, WormholeError
 from wormhole_tunnel.net.addresses import Address, TcpAddress, is_local
@@ -22,6 +32,8 @@ __all__ = [
     "Mode",
     "Preference",
     "ProgramSettings",
+    "ProxyHeader",
+    "Service",
     "Settings",
     "Source",
     "Transport",
@@ -46,13 +58,16 @@ class TunnelSettings:
 
     The defaults are those of the table of options.
 
-    `connect_timeout` left at 0 becomes the default of the mode. `health_interval`, `idle_timeout`, `max_skew` and
-    `resume_timeout` of 0 are off. `key_file` may be `-`, standard input. Owner and group of -1 are left as they are.
+    `connect_timeout` left at 0 becomes the default of the mode. `health_interval`, `half_open_timeout`, `idle_timeout`,
+    `max_per_source`, `max_skew` and `resume_timeout` of 0 are off. Nobody is refused by an empty `allow`. `key_file` may
+    be `-`, standard input. Owner and group of -1 are left as they are.
     """
 
     mode: Mode = Mode.CLIENT
     listen: tuple[Address, ...] = _DEFAULT_LISTEN
     connect: tuple[Address, ...] = _DEFAULT_CONNECT
+    service: str = ""
+    services: tuple[Service, ...] = ()
     key_file: str = "key.yaml"
     framing: FramingMode = FramingMode.PADDED
     message_size: int = limits.DEFAULT_QUANTUM
@@ -67,10 +82,15 @@ class TunnelSettings:
     max_skew: float = limits.MAX_SKEW
     connect_timeout: float = 0.0
     idle_timeout: float = 0.0
+    half_open_timeout: float = 3600.0
     drain_timeout: float = 25.0
     max_connections: int = limits.MAX_STREAMS
     max_sessions: int = limits.MAX_SESSIONS
     max_memory: int = limits.GIB
+    allow: tuple[Network, ...] = ()
+    max_per_source: int = 0
+    accept_proxy: bool = False
+    send_proxy: ProxyHeader = ProxyHeader.NONE
     socket_mode: int = 0o600
     socket_owner: tuple[int, int] = (-1, -1)
 
@@ -101,13 +121,18 @@ class TunnelSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramSettings:
-    """What holds for the whole process: the log's filter, form and silenced classes, and where the status is served."""
+    """What holds for the whole process: the log's filter, form and silenced classes, where the status is served, and the
+    user it runs as. `config` is the configuration file that the settings came from, if any.
+    """
 
     status: tuple[Address, ...] = ()
     status_token_file: str = ""
     log: str = "info"
     log_format: LogFormat = LogFormat.TEXT
     quiet: frozenset[str] = frozenset()
+    user: str = ""
+    config: str = ""
+    check_config: bool = False
 
     def __post_init__(self) -> None:
         """Check that nobody but this host sees the status without a token.
@@ -172,6 +197,8 @@ def tunnel_settings(sources: Sequence[Source]) -> TunnelSettings:
     """
     given = _given(TUNNEL_OPTIONS, sources)
     mode = Mode.SERVER if given.pop("mode", False) else Mode.CLIENT
+    if given.get("services"):
+        given.setdefault("connect", ())
     return TunnelSettings(mode=mode, **given)
 
 
