@@ -225,14 +225,14 @@ def test_an_acknowledgement_leaves_after_its_delay() -> None:
 
 def test_an_acknowledgement_leaves_at_once_after_many_bytes() -> None:
     world = World(settings=SessionSettings(window_pool=0)).connect()
-    streams = [open_pair(world)[0] for _ in range(5)]
+    streams = [open_pair(world)[0] for _ in range(9)]
     quiet(world)
     world.server.consume = False
-    for stream in streams[:4]:
-        world.write(world.client, stream, bytes(60_000))
+    for stream in streams[:8]:
+        world.write(world.client, stream, bytes(ACK_BYTES // 8 - 1))
         world.settle()
     assert not world.server.sent
-    world.write(world.client, streams[4], bytes(ACK_BYTES - 240_000))
+    world.write(world.client, streams[8], bytes(8))
     world.settle()
     assert world.server.sent == [(world.now, 1024)]
 

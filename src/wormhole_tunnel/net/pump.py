@@ -130,4 +130,6 @@ class Pump:
             filled = True
             if outcome:
                 self._waiting.append(pipe)
+            if driver.link.now < self._interactive_until and self.session.outbound.composed_bytes >= _SHARED_READ:
+                return filled
         return filled

@@ -24,7 +24,7 @@ from wormhole_tunnel.session import events
 from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.session.inbox import Inbox
 from wormhole_tunnel.session.liveness import Liveness
-from wormhole_tunnel.session.pacing import RecordPacer, Ticker
+from wormhole_tunnel.session.pacing import InFlightLimit, RecordPacer, Ticker
 from wormhole_tunnel.session.session import Session
 from wormhole_tunnel.wire import frames
 from wormhole_tunnel.wire.framing import Framing
@@ -65,6 +65,7 @@ class Link(ABC):
         self.session: Session | None = None
         self.liveness = Liveness(now)
         self.pacer = RecordPacer()
+        self.in_flight = InFlightLimit()
         self.bytes_sent = 0
         self.bytes_received = 0
         self.records_sent = 0
@@ -211,7 +212,15 @@ class Link(ABC):
         newest = outbound.acknowledge(rx_next)
         if newest is not None:
             length = outbound.retention.delivered - newest.delivered_before
-            outbound.limit_record(self.pacer.delivered(length, self.now - newest.sealed_at))
+            seconds = self.now - newest.sealed_at
+            outbound.limit_record(self.pacer.delivered(length, seconds))
+            self.in_flight.delivered(length, seconds)
+
+    @property
+    def bulk_may_wait(self) -> bool:
+        """Whether as much is under way as the path holds: more bulk data would only delay what comes behind it."""
+        retention = self.session.outbound.retention if self.session is not None else None
+        return retention is not None and retention.length >= self.in_flight.limit(self.liveness.shortest_round_trip)
 
     # --- sending --------------------------------------------------------------------------------------------------------
 

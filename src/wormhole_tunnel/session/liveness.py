@@ -29,12 +29,14 @@ class Liveness:
         "drained_at",
         "heard_at",
         "round_trip",
+        "shortest_round_trip",
     )
 
     def __init__(self, now: float) -> None:
         self.heard_at = now
         self.drained_at = now  # when a full socket last took more, so that the peer's kernel has answered
         self.round_trip = 0.0
+        self.shortest_round_trip = 0.0
         self._patience = limits.DEAD_AFTER  # seconds of silence
         self._confirm_by: float | None = now + limits.HANDSHAKE_TIMEOUT
         self._next_token = 0
@@ -62,6 +64,7 @@ class Liveness:
         if token != self._ping_token or self._ping_sent_at is None:
             return False
         sample = now - self._ping_sent_at
+        self.shortest_round_trip = min(sample, self.shortest_round_trip or sample)
         self._ping_token = None
         self.round_trip += (sample - self.round_trip) * (_SMOOTHING if self.round_trip else 1.0)
         return True

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from wormhole_tunnel.limits import MAX_RECORD_WIRE, MIN_PACED_RECORD, PACED_RECORD_TIME
+from typing import Final
 
-_SMOOTHING = 0.25  # weight of a new sample of the rate
+from wormhole_tunnel.limits import INTERACTIVE_IN_FLIGHT, MAX_RECORD_WIRE, MIN_PACED_RECORD, PACED_RECORD_TIME
+
+_SMOOTHING: Final = 0.25  # weight of a new sample of the rate
+_RATE_DECAY: Final = 0.98  # for each acknowledgement that shows less
+_IN_FLIGHT_GAIN: Final = 1.25  # above 1, so that a limit too low finds out
 
 
 class Ticker:
@@ -17,7 +21,7 @@ class Ticker:
         self.next_tick = now + interval
 
     def take(self, now: float) -> bool:
-        """Whether a record is due; takes the tick."""
+        """Whether a tick has come; takes it, and those that were missed before."""
         if now < self.next_tick:
             return False
         missed = (now - self.next_tick) // self._interval
@@ -52,3 +56,26 @@ class RecordPacer:
         self._rate += (sample - self._rate) * (_SMOOTHING if self._rate else 1.0)
         self.size = round(min(max(self._rate * PACED_RECORD_TIME, MIN_PACED_RECORD), MAX_RECORD_WIRE))
         return self.size
+
+
+class InFlightLimit:
+    """How many bytes of a bulk transfer may be under way while somebody else waits for an answer.
+
+    As many as the path holds, and a little: what is beyond that only stands in a queue, with every keystroke behind it. The
+    path holds its rate times its shortest round trip; the rate is the largest seen of late (as BBR estimates it, Cardwell
+    and others, ACM Queue 14/5).
+    """
+
+    __slots__ = ("_rate",)
+
+    def __init__(self) -> None:
+        self._rate = 0.0  # bytes a second
+
+    def delivered(self, length: int, seconds: float) -> None:
+        """The peer acknowledged `length` bytes that were under way for this time."""
+        if seconds > 0:
+            self._rate = max(length / seconds, _RATE_DECAY * self._rate)
+
+    def limit(self, shortest_round_trip: float) -> int:
+        """In bytes."""
+        return max(INTERACTIVE_IN_FLIGHT, round(_IN_FLIGHT_GAIN * self._rate * shortest_round_trip))

@@ -54,13 +54,14 @@ class Chunk:
 class Retention:
     """What was sealed and not yet acknowledged, oldest first."""
 
-    __slots__ = ("_buffers", "_chunks", "acknowledged", "cost", "delivered")
+    __slots__ = ("_buffers", "_chunks", "acknowledged", "cost", "delivered", "length")
 
     def __init__(self, buffers: Buffers) -> None:
         self._buffers = buffers
         self._chunks: deque[Chunk] = deque()
         self.acknowledged = 0
         self.cost = 0  # bytes of memory held
+        self.length = 0  # bytes of frames kept
         self.delivered = 0  # bytes of frames acknowledged so far
 
     def __len__(self) -> int:
@@ -78,6 +79,7 @@ class Retention:
         if not chunk.owns_buffer:
             self._buffers.copied += chunk.cost
         self.cost += chunk.cost
+        self.length += len(chunk.frames)
 
     def acknowledge(self, rx_next: int) -> Chunk | None:
         """Let go of every chunk wholly below `rx_next`; returns the newest of them."""
@@ -86,6 +88,7 @@ class Retention:
         while self._chunks and self._chunks[0].end <= rx_next:
             newest = self._chunks.popleft()
             self.cost -= newest.cost
+            self.length -= len(newest.frames)
             self.delivered += len(newest.frames)
             newest.release(self._buffers)
         return newest
@@ -98,4 +101,4 @@ class Retention:
         """Give everything back: the session has ended."""
         while self._chunks:
             self._chunks.popleft().release(self._buffers)
-        self.cost = 0
+        self.cost = self.length = 0
