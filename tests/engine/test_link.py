@@ -8,7 +8,7 @@ import pytest
 
 from tests.engine.hostile import open_pair
 from tests.engine.world import World
-from wormhole_tunnel.errors import HandshakeError
+from wormhole_tunnel.errors import FrameError, HandshakeError
 from wormhole_tunnel.limits import (
     HANDSHAKE_BURST_PER_KEY,
     HANDSHAKE_RATE_PER_KEY,
@@ -16,10 +16,13 @@ from wormhole_tunnel.limits import (
     MAX_RECORD_WIRE,
     MIN_PACED_RECORD,
 )
+from wormhole_tunnel.session.client_link import ClientLink
 from wormhole_tunnel.session.events import CloseAcknowledged, LinkAged
 from wormhole_tunnel.session.host import HandshakeLimitedError
+from wormhole_tunnel.session.server_link import ServerLink
 from wormhole_tunnel.session.session import SessionSettings
 from wormhole_tunnel.session.stream import Stream
+from wormhole_tunnel.wire import frames
 from wormhole_tunnel.wire.frames import ResetCode
 
 
@@ -150,6 +153,42 @@ def test_handshakes_of_one_key_are_limited_and_go_on_at_the_allowed_rate() -> No
     world.dial()
     world.settle()
     assert len(world.host.sessions) == answered + 1
+
+
+def test_a_link_says_who_has_shown_a_key_and_when_it_is_done() -> None:
+    world = World()
+    world.dial()
+    client, server = world.client.link, world.server.link
+    assert isinstance(client, ClientLink)
+    assert isinstance(server, ServerLink)
+    tagged = [server.tagged]
+    world.settle()
+    tagged.append(server.tagged)
+    assert tagged == [False, True]
+    assert not client.finished
+    assert not server.finished
+
+
+def test_without_a_link_nothing_is_taken_in_and_the_session_has_a_time_to_live() -> None:
+    world = World(settings=SessionSettings(resume_timeout=60)).connect()
+    mine, _ = open_pair(world)
+    assert world.client.session.expires_at() is None
+    world.cut()
+    assert world.write(world.client, mine, b"not now") == 0
+    assert not mine.blocked
+    assert world.client.session.expires_at() == world.now + 60
+
+
+def test_the_smaller_of_both_resume_timeouts_holds() -> None:
+    world = World(settings=SessionSettings(resume_timeout=60), server_settings=SessionSettings(resume_timeout=30))
+    world.connect()
+    assert world.client.session.resume_timeout == world.server.session.resume_timeout == 30
+
+
+def test_only_numbered_frames_are_counted() -> None:
+    world = World().connect()
+    with pytest.raises(FrameError, match="not a numbered frame"):
+        world.client.session.receive_frame(frames.Ping(1), world.now)
 
 
 def test_a_close_is_acknowledged_at_once() -> None:

@@ -171,6 +171,7 @@ def test_frames_of_streams_that_were_withdrawn_never_leave(said: list[tuple[int,
             put(outbound, streams[number], b"data")
         else:
             outbound.control(frames.pack_open(number) if kind == "OPEN" else frames.pack_window(number, 5))
+    outbound.withdraw({2, 4})
     outbound.control(frames.pack_goaway(3))
     outbound.withdraw({2, 4})
     left = drain(outbound)
@@ -179,6 +180,12 @@ def test_frames_of_streams_that_were_withdrawn_never_leave(said: list[tuple[int,
     assert [frame for frame in left if frame[0] not in ("DATA", "GOAWAY")] == controls
     assert left[-1] == ("GOAWAY", 0)
     assert outbound.next_number == len(left)
+
+
+def test_withdrawing_from_nothing_is_nothing() -> None:
+    outbound = new_outbound()
+    outbound.withdraw({1})
+    assert not outbound.pending
 
 
 def drain(outbound: Outbound) -> list[tuple[str, int]]:

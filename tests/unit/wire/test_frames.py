@@ -14,7 +14,7 @@ from wormhole_tunnel.errors import FrameError
 from wormhole_tunnel.limits import MAX_RECORD_PAYLOAD
 from wormhole_tunnel.wire import frames
 from wormhole_tunnel.wire.frames import Frame, FrameType, ResetCode, SourceAddress
-from wormhole_tunnel.wire.parser import frame_end, parse_data, parse_frame
+from wormhole_tunnel.wire.parser import frame_end, parse_data, parse_frame, stream_of
 
 U32 = st.integers(0, 2**32 - 1)
 U64 = st.integers(0, 2**64 - 1)
@@ -39,6 +39,25 @@ FRAMES: st.SearchStrategy[Frame] = st.one_of(
     st.builds(frames.Close, CODES),
 )
 
+
+SAMPLES: list[Frame] = [
+    frames.Hello(0, 120, 65_536, 1000),
+    frames.Resume(bytes(16), 1, 2, bytes(32)),
+    frames.Resumed(1, 2, bytes(32)),
+    frames.NoSession(),
+    frames.Ack(1),
+    frames.Ping(2**64 - 1),
+    frames.Pong(0),
+    frames.Open(1, "", None),
+    frames.Open(2, "name", SourceAddress("192.0.2.1", 80)),
+    frames.Open(3, "é" * 127, SourceAddress("2001:db8::1", 65_535)),
+    frames.Opened(1),
+    frames.Fin(1, 2**40),
+    frames.Rst(1, ResetCode.PROTOCOL),
+    frames.Window(1, 2**40),
+    frames.GoAway(9),
+    frames.Close(ResetCode.RESET),
+]
 
 WHOLE: dict[type, Callable[..., bytes]] = {
     frames.Hello: frames.pack_hello,
@@ -80,9 +99,10 @@ def test_a_frame_packs_and_parses_anywhere_in_a_record(frame: Frame, before: byt
     assert frame_end(record, len(before)) == len(before) + len(packed)
 
 
-@given(FRAMES)
+@pytest.mark.parametrize("frame", SAMPLES, ids=str)
 def test_each_truncation_of_a_frame_is_refused(frame: Frame) -> None:
     packed = pack(frame)
+    assert parse_frame(memoryview(packed), 0) == (frame, len(packed))
     for size in range(1, len(packed)):
         with pytest.raises(FrameError):
             parse_frame(memoryview(packed[:size]), 0)
@@ -133,6 +153,11 @@ def test_a_reason_of_the_future_is_a_reset(packed: bytes) -> None:
     frame, _ = parse_frame(memoryview(packed[:-1] + b"\xc8"), 0)
     assert isinstance(frame, frames.Rst | frames.Close)
     assert frame.code is ResetCode.RESET
+
+
+@pytest.mark.parametrize("frame", [frame for frame in SAMPLES if pack(frame)[0] >= frames.FIRST_RELIABLE], ids=str)
+def test_the_stream_of_a_frame_is_read_without_the_rest_of_it(frame: Frame) -> None:
+    assert stream_of(b"\0" + pack(frame), 1) == getattr(frame, "stream", None)
 
 
 def test_a_service_that_is_not_utf_8_is_refused() -> None:
