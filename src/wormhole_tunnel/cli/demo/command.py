@@ -53,7 +53,7 @@ def command(megabytes: int) -> None:
     display.line()
     display.done(f"nothing is left: no process, no file, no port. All of it took {time.monotonic() - began:.0f} s.")
     display.line()
-    display.line("Now your own: wormhole-keygen makes a key, and wormhole --help has examples.")
+    display.line("Now your own: wormhole --help has examples.")
 
 
 def _run(display: Display, size: int) -> None:

@@ -78,12 +78,11 @@ class Display:
         if not self.draws or len(indent) + len(text) + 2 + len(note) <= self.width:
             self.line(f"{head}{text}{'  ' if text and note else ''}{self.paint(note, dim=True)}")
             return
-        first, *rest = textwrap.wrap(text, self.width - len(indent)) or [""]
-        self.line(head + first)
-        for line in rest:
+        wrapped = textwrap.wrap(text, self.width - len(indent))
+        wrapped += [self.paint(line, dim=True) for line in textwrap.wrap(note, self.width - len(indent))]
+        self.line(head + wrapped[0])
+        for line in wrapped[1:]:
             self.line(indent + line)
-        for line in textwrap.wrap(note, self.width - len(indent)):
-            self.line(indent + self.paint(line, dim=True))
 
     def line(self, text: str = "") -> None:
         """A line as it is."""
