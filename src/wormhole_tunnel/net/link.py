@@ -169,6 +169,7 @@ class LinkDriver:
 
     def _on_writable(self) -> None:
         self.busy = False
+        self.link.liveness.drained_at = read_clock()
         self._send_what_is_due()
         if not self.busy and not self.closed:
             self._writing = False

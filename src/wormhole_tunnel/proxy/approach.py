@@ -119,6 +119,10 @@ class Approach:
     def close(self) -> None:
         """No connection follows."""
         self._closed = True
+        self.stop()
+
+    def stop(self) -> None:
+        """Give up what is under way."""
         if self._dial is not None:
             self._dial.cancel()
             self._dial = None

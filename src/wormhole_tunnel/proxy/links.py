@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
+from typing import Final
 
 from wormhole_tunnel import limits
 from wormhole_tunnel.errors import LinkTimeoutError, ProtocolError
@@ -12,6 +14,7 @@ from wormhole_tunnel.net.link import LinkDriver
 from wormhole_tunnel.observe.counters import Counters, HandshakeResult
 from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.session.client_link import ClientLink
+from wormhole_tunnel.session.link import Link
 from wormhole_tunnel.session.session import Session, SessionSettings
 from wormhole_tunnel.wire.framing import Framing
 from wormhole_tunnel.wire.handshake import (
@@ -21,6 +24,9 @@ from wormhole_tunnel.wire.handshake import (
     HandshakeRefusedError,
     KeyGenerator,
 )
+
+_SUSPECT_AFTER: Final = 0.5  # seconds without an answer, or SPARE_ROUND_TRIPS
+_random: Final = random.SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,21 @@ class UplinkSettings:
         instance = session.identity.instance if session is not None else ANY_INSTANCE
         offer = ClientOffer(clock.unix_ms(), self.ciphers, to_server, to_client, instance)
         framing = Framing.of(to_server, self.flush_delay), Framing.of(to_client, self.flush_delay)
-        return ClientLink(self.key, offer, framing, self.session, buffers, generator, clock.now(), session)
+        now = clock.now()
+        link = ClientLink(self.key, offer, framing, self.session, buffers, generator, now, session)
+        jitter = _random.uniform(1 - limits.LINK_AGE_JITTER, 1 + limits.LINK_AGE_JITTER)
+        link.renew_at = now + limits.LINK_MAX_AGE * jitter
+        return link
+
+
+def is_suspect(link: Link, now: float) -> bool:
+    """Whether an answer has been due for so long that new streams had better go elsewhere."""
+    session = link.session
+    oldest = session.outbound.retention.oldest if session is not None else None
+    if session is None or oldest is None:
+        return False
+    quiet_since = max(oldest.sealed_at, link.liveness.heard_at)
+    return now - quiet_since > max(_SUSPECT_AFTER, limits.SPARE_ROUND_TRIPS * session.round_trip)
 
 
 def was_good(driver: LinkDriver, lived: float) -> bool:

@@ -15,7 +15,6 @@ import socket
 from collections.abc import Iterable
 from typing import Final, Protocol
 
-from wormhole_tunnel import limits
 from wormhole_tunnel.errors import ProtocolError
 from wormhole_tunnel.net import clock
 from wormhole_tunnel.net.addresses import Address
@@ -27,9 +26,10 @@ from wormhole_tunnel.observe.logs import get_logger, log_event
 from wormhole_tunnel.observe.snapshot import PeerSnapshot, PeerState
 from wormhole_tunnel.proxy import report
 from wormhole_tunnel.proxy.approach import Approach
+from wormhole_tunnel.proxy.expiry import Expiry
 from wormhole_tunnel.proxy.failover import Health
 from wormhole_tunnel.proxy.farewell import Farewell
-from wormhole_tunnel.proxy.links import UplinkSettings, explain, handshake_result, was_good
+from wormhole_tunnel.proxy.links import UplinkSettings, explain, handshake_result, is_suspect, was_good
 from wormhole_tunnel.proxy.pipes import apply_stream_event, is_violation, pipe_of, reset_all
 from wormhole_tunnel.session import events
 from wormhole_tunnel.session.buffers import Buffers
@@ -39,7 +39,6 @@ from wormhole_tunnel.wire.frames import ResetCode
 from wormhole_tunnel.wire.handshake import HandshakeRefusedError, KeyGenerator
 
 _log = get_logger("wormhole.link")
-_SUSPECT_AFTER: Final = 0.5  # seconds without an answer, or SPARE_ROUND_TRIPS: new streams had better go elsewhere
 _NO_SERVER: Final = frozenset(  # the server proxy works, the server behind it does not
     {ResetCode.REFUSED, ResetCode.UNREACHABLE, ResetCode.TIMEOUT, ResetCode.NAME, ResetCode.LIMIT}
 )
@@ -88,7 +87,7 @@ class Uplink:
         self._loop = asyncio.get_running_loop()
         self._driver: LinkDriver | None = None  # runs the session
         self._candidate: LinkDriver | None = None  # in its handshake
-        self._expiry: asyncio.TimerHandle | None = None
+        self._expiry = Expiry(lambda: self._lose_session("no link for too long"))
         self._farewell: Farewell | None = None
         self._home_denied = False  # where the session was founded, another process answers now
         self._stalled = False  # the link does not answer, and a spare is dialled
@@ -111,14 +110,8 @@ class Uplink:
 
     def avoided(self, now: float) -> bool:
         """Whether another uplink is the better choice: this one does not answer, or its server refuses."""
-        return self._stalled or self._health.avoided(now) or self._is_suspect(now)
-
-    def _is_suspect(self, now: float) -> bool:
-        oldest = self.session.outbound.retention.oldest if self.session is not None else None
-        if oldest is None or self._driver is None or self.session is None:
-            return False
-        quiet_since = max(oldest.sealed_at, self._driver.link.liveness.heard_at)
-        return now - quiet_since > max(_SUSPECT_AFTER, limits.SPARE_ROUND_TRIPS * self.session.round_trip)
+        suspect = self._driver is not None and is_suspect(self._driver.link, now)
+        return self._stalled or self._health.avoided(now) or suspect
 
     @property
     def load(self) -> int:
@@ -168,9 +161,10 @@ class Uplink:
     def _failed(self, message: str, event: str) -> None:
         """An attempt came to nothing: say so and try again later."""
         pause = self._approach.dial_later()
-        log_event(
-            _log, logging.WARNING, event, f"{message}; trying again", server=str(self.address), pause=round(pause, 2)
-        )
+        self._say(logging.WARNING, event, f"{message}; trying again", pause=round(pause, 2))
+
+    def _say(self, level: int, event: str, message: str, **fields: object) -> None:
+        log_event(_log, level, event, message, server=str(self.address), **fields)
 
     # --- what the links report ------------------------------------------------------------------------------------------
 
@@ -181,10 +175,14 @@ class Uplink:
                 self._link_up(driver, session, resumed)
             case events.Fenced():
                 self._drop_driver()
+                self._wait_for_link()
             case events.LinkStalled():
                 self._link_stalled()
             case events.LinkRevived():
-                self._stalled = False
+                self._link_revived(driver)
+            case events.LinkAged():
+                self._say(logging.INFO, "link_aged", "it is time for fresh keys; dialling the link's successor")
+                self._dial_successor()
             case events.SessionRefused():
                 self._session_refused(driver, known=not event.another_instance)
             case events.GoingAway():
@@ -222,15 +220,28 @@ class Uplink:
 
     def _link_stalled(self) -> None:
         self._stalled = True
-        message = "no word from the server proxy; dialling a spare link"
-        log_event(_log, logging.INFO, "link_stalled", message, server=str(self.address))
+        self._say(logging.INFO, "link_stalled", "no word from the server proxy; dialling a spare link")
         if self.session is not None:
             self._take_back(self.session.withdraw_unsent())
-        self.dial()
+        self._dial_successor()
+
+    def _dial_successor(self) -> None:
+        """While the link is up. Frames that are not kept can't follow the session to another link."""
+        if self.session is not None and self.session.resume_timeout:
+            self.dial()
+
+    def _link_revived(self, driver: LinkDriver) -> None:
+        """The spare is not needed, unless the link is to be replaced anyway."""
+        self._stalled = False
+        self._say(logging.INFO, "link_revived", "the server proxy answers again")
+        if not driver.link.aged:
+            self._approach.stop()
+            self._drop_candidate()
 
     def _going_away(self) -> None:
-        message = f"server proxy {self.address} is going away; new connections go elsewhere"
-        log_event(_log, logging.INFO, "peer_draining", message, server=str(self.address))
+        self._say(
+            logging.INFO, "peer_draining", f"server proxy {self.address} is going away; new connections go elsewhere"
+        )
         if self.session is not None:
             self._take_back(self.session.withdraw_excluded())
         self._owner.uplink_leaving(self)
@@ -253,15 +264,14 @@ class Uplink:
         self._driver = driver
         self._stalled = self._home_denied = False
         self._approach.settled()
-        self._cancel_expiry()
+        self._expiry.cancel()
         self._count_link(session, resumed=resumed)
         if self.pump is None or self.session is not session:
             self.session = session
             self.pump = Pump(self._loop, session)
         self.pump.attach(driver)
         word, key = "resumed" if resumed else "up", session.identity.key_name
-        message = f"link to {self.address} {word} with key {key}"
-        log_event(_log, logging.INFO, f"link_{word}", message, server=str(self.address), key=key)
+        self._say(logging.INFO, f"link_{word}", f"link to {self.address} {word} with key {key}", key=key)
         self._owner.uplink_ready(self)
         self.end_if_idle()
 
@@ -282,6 +292,8 @@ class Uplink:
         if driver is self._candidate:
             self._candidate = None
             self._settings.counters.handshakes[handshake_result(driver, error)] += 1
+            if is_violation(error):
+                self._lose_session(str(error))
             self._handshake_failed(driver, error)
             return
         session = self.session
@@ -296,15 +308,9 @@ class Uplink:
         if is_violation(error) or not session.resume_timeout:
             self._lose_session(reason)
         else:
-            log_event(
-                _log,
-                logging.WARNING,
-                "link_lost",
-                f"link to {self.address} lost: {reason}; resuming",
-                server=str(self.address),
-            )
+            self._say(logging.WARNING, "link_lost", f"link to {self.address} lost: {reason}; resuming")
             self._settings.counters.link_lost(str(self.address), clock.unix_ms() / 1000)
-            self._expire_session_later(session)
+            self._wait_for_link()
             self._take_back(session.withdraw_unsent())
             self._owner.uplink_down(self)
         self._approach.lost(good=was_good(driver, clock.now() - self._up_since))
@@ -317,7 +323,7 @@ class Uplink:
         message = explain(driver, error)
         if self._approach.in_vain():
             message += "; trying the name's next address"
-            log_event(_log, logging.WARNING, "handshake_failed", message, server=str(self.address))
+            self._say(logging.WARNING, "handshake_failed", message)
         else:
             self._failed(message, "handshake_failed")
 
@@ -332,21 +338,16 @@ class Uplink:
             self._driver = None
             self._linkless_since = clock.now()
 
+    def _wait_for_link(self) -> None:
+        if self.session is not None:
+            self._expiry.start(self.session)
+
+    def _drop_candidate(self) -> None:
+        if self._candidate is not None:
+            self._candidate.close()
+            self._candidate = None
+
     # --- the session's end ----------------------------------------------------------------------------------------------
-
-    def _expire_session_later(self, session: Session) -> None:
-        expires_at = session.expires_at()
-        if expires_at is not None:
-            self._cancel_expiry()
-            self._expiry = self._loop.call_later(max(0.0, expires_at - clock.now()), self._expire)
-
-    def _expire(self) -> None:
-        self._lose_session("no link for too long")
-
-    def _cancel_expiry(self) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
-            self._expiry = None
 
     def _lose_session(self, reason: str) -> None:
         """Reset what the session carried: it can't be known what arrived."""
@@ -354,23 +355,17 @@ class Uplink:
         if session is None:
             return
         self._drop_driver()
-        self._cancel_expiry()
+        self._expiry.cancel()
         self.session = self.pump = None
         self._approach.home, self._home_denied = None, False
         unsent = [] if self._closed else session.withdraw_unsent()
         streams = reset_all(session, ResetCode.SESSION_LOST)
         self._settings.counters.session_ended(
-            str(self.address), clock.unix_ms() / 1000, session.outbound.padding_bytes, lost=streams > 0
+            str(self.address), clock.unix_ms() / 1000, 0.0, lost=streams > 0
         )
         session.end()
-        log_event(
-            _log,
-            logging.WARNING if streams else logging.INFO,
-            "session_lost" if streams else "session_ended",
-            f"session with {self.address} {'lost' if streams else 'ended'}: {reason}",
-            server=str(self.address),
-            connections=streams,
-        )
+        level, word = (logging.WARNING, "lost") if streams else (logging.INFO, "ended")
+        self._say(level, f"session_{word}", f"session with {self.address} {word}: {reason}", connections=streams)
         self._take_back(unsent)
         self.end_if_idle()
 
@@ -407,8 +402,7 @@ class Uplink:
         if self._farewell is not None:
             self._farewell.cancel()
         self._approach.close()
-        if self._candidate is not None:
-            self._candidate.close()
-            self._candidate = None
+        self._drop_candidate()
         self._lose_session(reason)
+        self._settings.counters.linkless_seconds += self.linkless
         self._owner.uplink_ended(self)
