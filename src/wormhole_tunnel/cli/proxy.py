@@ -9,7 +9,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
 
-from wormhole_tunnel.config.settings import ProgramSettings, from_sources
+import click
+
+from wormhole_tunnel.config.gather import gather
+from wormhole_tunnel.config.keysource import read_keyring
+from wormhole_tunnel.config.settings import ProgramSettings, Settings
 from wormhole_tunnel.errors import UsageError
 from wormhole_tunnel.observe import logs
 from wormhole_tunnel.observe.log_quiet import events_of
@@ -24,10 +28,23 @@ def run_proxy(typed: Mapping[str, str]) -> int:
 
     Raises WormholeError.
     """
-    settings = from_sources(typed, os.environ)
+    settings = gather(typed, os.environ)
     program = settings.program
+    if program.check_config:
+        return _check(settings)
     with logs.setup(program.log, program.log_format, sys.stderr, events_of(program.quiet)):
         return run(list(settings.tunnels), _observer(program))
+
+
+def _check(settings: Settings) -> int:
+    """Read what a start would read, and say that it is well."""
+    for key_file in dict.fromkeys(tunnel.key_file for tunnel in settings.tunnels):
+        read_keyring(key_file, lambda warning: click.echo(f"warning: {warning}", err=True))
+    if settings.program.status:
+        read_token(settings.program.status_token_file)
+    count = len(settings.tunnels)
+    click.echo(f"{settings.program.config or 'wormhole'}: no mistake found, {count} tunnel{'s' if count > 1 else ''}")
+    return 0
 
 
 def _observer(program: ProgramSettings) -> Observe | None:
@@ -37,6 +54,6 @@ def _observer(program: ProgramSettings) -> Observe | None:
     missing = [name for name, module in STATUS_LIBRARIES.items() if find_spec(module) is None]
     if missing:
         raise UsageError(f"--status needs {' and '.join(missing)}: install wormhole-tunnel[status]")
-    status = import_module("wormhole_tunnel.observe.status.server")
+    status = import_module("wormhole_tunnel.observe.status.serve")
     observer: Observe = status.observer(program.status, read_token(program.status_token_file))
     return observer

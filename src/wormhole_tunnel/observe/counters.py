@@ -40,31 +40,38 @@ class MomentKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Something that happened to a link, at `time` (Unix seconds). `seconds` without a link went before a resumption."""
+    """Something that happened to a link, at `time` (Unix seconds). `linkless_seconds` went before a new link."""
 
     time: float
     kind: MomentKind
     peer: str
-    seconds: float = 0.0
+    linkless_seconds: float = 0.0
 
 
 class CountedLink(Protocol):
-    """The part of a link that is counted here, in bytes and records."""
+    """The part of a link that is counted here, in bytes and records. Padding is what was sent of it."""
 
     bytes_sent: int
     bytes_received: int
     records_sent: int
     records_received: int
+    padding_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class LinkCounts:
-    """Bytes and records of links, on the wire."""
+    """Bytes and records of links, on the wire; how many of the bytes sent were padding."""
 
     bytes_sent: int = 0
     bytes_received: int = 0
     records_sent: int = 0
     records_received: int = 0
+    padding_bytes: int = 0
+
+    @classmethod
+    def of(cls, link: CountedLink) -> LinkCounts:
+        """As they are now."""
+        return _sum(cls(), link)
 
 
 class LinkTally:
@@ -101,6 +108,7 @@ def _sum(one: LinkCounts, other: CountedLink) -> LinkCounts:
         one.bytes_received + other.bytes_received,
         one.records_sent + other.records_sent,
         one.records_received + other.records_received,
+        one.padding_bytes + other.padding_bytes,
     )
 
 
@@ -116,7 +124,6 @@ class Counters:
         "links",
         "moments",
         "opened",
-        "padding_bytes",
         "received",
         "resumptions",
         "sent",
@@ -137,7 +144,6 @@ class Counters:
         self.resumptions = 0
         self.linkless_seconds = 0.0  # of links that were replaced since
         self.key_last_used: dict[str, float] = {}  # Unix seconds, by name
-        self.padding_bytes = 0  # of sessions that have ended
         self.moments: deque[Moment] = deque(maxlen=MOMENTS_KEPT)
 
     def connection_ended(self, outcome: str, sent: int, received: int) -> None:
@@ -161,9 +167,9 @@ class Counters:
         """A session's link broke; it waits for another."""
         self.moments.append(Moment(unix_time, MomentKind.LOST, peer))
 
-    def session_ended(self, peer: str, unix_time: float, padding_bytes: int, *, lost: bool) -> None:
-        """A session is over; `lost` when its connections were reset by that and nobody wanted it."""
-        self.padding_bytes += padding_bytes
+    def session_ended(self, peer: str, unix_time: float, linkless: float, *, lost: bool) -> None:
+        """A session is over, `linkless` seconds after its link went; `lost` when nobody wanted that."""
+        self.linkless_seconds += linkless
         if lost:
             self.sessions_lost += 1
-            self.moments.append(Moment(unix_time, MomentKind.SESSION_LOST, peer))
+            self.moments.append(Moment(unix_time, MomentKind.SESSION_LOST, peer, linkless))

@@ -56,16 +56,16 @@ class ConnectionSnapshot:
     source: str
     target: str
     state: ConnectionState
-    age: float
-    to_server: int
-    to_client: int
+    age_seconds: float
+    to_server_bytes: int
+    to_client_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class PeerSnapshot:
     """The other proxy, and the session with it. `name` is an address for a client proxy, a session's for a server proxy.
 
-    `since` is how long the state has lasted. `cipher` and `key` are empty until a handshake has named them.
+    `state_seconds` is how long the state has lasted. `cipher` and `key` are empty until a handshake has named them.
     """
 
     name: str
@@ -74,21 +74,20 @@ class PeerSnapshot:
     key: str
     cipher: str
     state: PeerState
-    since: float
-    round_trip: float
+    state_seconds: float
+    round_trip_seconds: float
     connections: int
     resumptions: int
     retained_bytes: int
-    padding_bytes: int
     link: LinkCounts
 
 
 @dataclass(frozen=True, slots=True)
 class KeySnapshot:
-    """A key of the ring. `last_used` is None when it has not been used since the start; `peers` is how many use it now."""
+    """A key of the ring, and how many `peers` use it now. `last_used_time` is None when nobody has since the start."""
 
     name: str
-    last_used: float | None
+    last_used_time: float | None
     peers: int
 
 
@@ -98,10 +97,9 @@ class Totals:
 
     connections_opened: int
     connections_ended: Mapping[str, int]  # by outcome
-    to_server: int
-    to_client: int
+    to_server_bytes: int
+    to_client_bytes: int
     link: LinkCounts
-    padding_bytes: int
     handshakes: Mapping[HandshakeResult, int]
     dial_failures: Mapping[str, int]  # by reason
     sessions: int
@@ -112,11 +110,11 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class MemorySnapshot:
-    """Data under way. `retained` is what waits for the peer's acknowledgement; `limit` is 0 where there is none."""
+    """Data under way. `retained_bytes` wait for the peer's acknowledgement; `limit_bytes` is 0 where there is none."""
 
-    used: int
-    limit: int
-    retained: int
+    used_bytes: int
+    limit_bytes: int
+    retained_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

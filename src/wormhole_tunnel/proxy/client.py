@@ -247,7 +247,7 @@ class ClientProxy:
             (len(self._pipes), shown),
             peers,
             report.keys(self._keyring, self.counters.key_last_used.get, peers),
-            report.totals(self.counters, Role.CLIENT, self._pipes, sessions, linkless),
+            report.totals(self.counters, Role.CLIENT, self._pipes, linkless),
             report.memory(self._buffers, sessions),
             self.counters,
         )

@@ -39,6 +39,7 @@ from wormhole_tunnel.observe.snapshot import (
     Role,
 )
 from wormhole_tunnel.proxy import report
+from wormhole_tunnel.proxy.lifecycle import Emptiness, Lifecycle
 from wormhole_tunnel.proxy.pipes import open_listeners
 
 _ID_SIZE: Final = 4  # bytes of the client proxy's header, which both proxies know
@@ -69,7 +70,7 @@ _SERVER_ROLE: Final = _Role(
 
 
 class _LegacyProxy:
-    """Async context manager: within it `addresses` are bound; `serve` runs until `stop`."""
+    """Async context manager: within it `addresses` are bound."""
 
     def __init__(self, settings: TunnelSettings, keyring: Keyring, role: _Role) -> None:
         self.settings: Final = settings
@@ -82,9 +83,8 @@ class _LegacyProxy:
         self.dialer: Final = Dialer(Resolver(), self._tasks)
         self._listeners: list[Listener] = []
         self._connections: set[_Connection] = set()
-        self._stopping = asyncio.Event()
-        self._empty = asyncio.Event()
-        self._empty.set()
+        self.lifecycle: Final = Lifecycle()
+        self._connections_ended = Emptiness(self._connections)
 
     @property
     def addresses(self) -> list[Address]:
@@ -95,6 +95,7 @@ class _LegacyProxy:
         """Raises WormholeError without PyNaCl, ListenError if an address can't be listened on."""
         load_sodium()
         self._listeners = open_listeners(self.settings, self._accept)
+        self.lifecycle.enter(Phase.SERVING)
         log_event(_log, logging.WARNING, "legacy_transport", _WEAKER)
         if len(self._keyring) > 1:
             message = f"--transport legacy uses one key only: {self._keyring.first.name}"
@@ -108,21 +109,22 @@ class _LegacyProxy:
         for connection in tuple(self._connections):
             connection.abort("the proxy is shutting down")
         await self._tasks.close()
+        self.lifecycle.enter(Phase.STOPPED)
 
-    async def serve(self) -> None:
-        """Serve until `stop`, then let open connections end, for `drain_timeout` seconds at most."""
-        await self._stopping.wait()
+    async def drain(self) -> bool:
+        """Accept no more, and let connections end, for the settings' `drain_timeout`; tells whether all have."""
+        self.lifecycle.enter(Phase.DRAINING)
         self._close_listeners()
         try:
             async with asyncio.timeout(self.settings.drain_timeout):
-                await self._empty.wait()
+                await self._connections_ended.wait()
         except TimeoutError:
-            message = f"closing {len(self._connections)} connections that did not end"
-            log_event(_log, logging.WARNING, "drain_timeout", message, connections=len(self._connections))
+            return False
+        return True
 
-    def stop(self) -> None:
-        """Accept no more, and end `serve` once the open connections have ended."""
-        self._stopping.set()
+    def reload(self, keyring: Keyring) -> None:
+        """Use the first key of this ring for new connections; open ones keep theirs."""
+        self._keyring = keyring
 
     def new_link(self) -> LegacyLink:
         """A link with a header of its own."""
@@ -144,8 +146,7 @@ class _LegacyProxy:
     def forget(self, connection: _Connection) -> None:
         """The connection is over."""
         self._connections.discard(connection)
-        if not self._connections:
-            self._empty.set()
+        self._connections_ended.look()
 
     def _accept(self, sock: socket.socket, source: SourceAddress) -> None:
         if len(self._connections) >= self.settings.max_connections:
@@ -159,7 +160,6 @@ class _LegacyProxy:
         connection = _Connection(self, sock, source)
         self.counters.opened += 1
         self._connections.add(connection)
-        self._empty.clear()
         connection.dial()
 
     def snapshot(self, most_connections: int = 0) -> ProxySnapshot:
@@ -170,12 +170,12 @@ class _LegacyProxy:
         return report.report(
             self.settings,
             role,
-            Phase.SERVING,
+            self.lifecycle.phase,
             self.addresses,
             (len(self._connections), shown),
             (),
             (),
-            report.totals(self.counters, role, carried, (), 0.0),
+            report.totals(self.counters, role, carried, 0.0),
             MemorySnapshot(0, 0, 0),
             self.counters,
         )
@@ -228,9 +228,9 @@ class _Connection:
             source=str(self._source),
             target=", ".join(str(address) for address in self._proxy.settings.connect),
             state=ConnectionState.OPEN if self.pipe is not None else ConnectionState.CONNECTING,
-            age=asyncio.get_running_loop().time() - self._since,
-            to_server=sent if role is Role.CLIENT else received,
-            to_client=received if role is Role.CLIENT else sent,
+            age_seconds=asyncio.get_running_loop().time() - self._since,
+            to_server_bytes=sent if role is Role.CLIENT else received,
+            to_client_bytes=received if role is Role.CLIENT else sent,
         )
 
     def header_arrived(self, header: bytes) -> None:

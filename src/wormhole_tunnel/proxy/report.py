@@ -32,7 +32,6 @@ from wormhole_tunnel.wire.frames import ResetCode
 
 CIPHER_NAMES: Final = {CIPHER_AES_256_GCM: "AES-256-GCM", CIPHER_CHACHA20_POLY1305: "ChaCha20-Poly1305"}
 _CLEAN: Final = "clean"
-_NO_LINK: Final = LinkCounts()
 
 
 class Carried(Protocol):
@@ -90,7 +89,7 @@ def report(
 
 
 def totals(
-    counters: Counters, role: Role, pipes: Iterable[Carried], sessions: Iterable[Session], linkless: float
+    counters: Counters, role: Role, pipes: Iterable[Carried], linkless: float
 ) -> Totals:
     """Everything counted, with what is still open; `linkless` is for how long links have been missing up to now."""
     open_pipes = tuple(pipes)
@@ -100,10 +99,9 @@ def totals(
     return Totals(
         connections_opened=counters.opened,
         connections_ended=dict(counters.ended),
-        to_server=to_server,
-        to_client=to_client,
+        to_server_bytes=to_server,
+        to_client_bytes=to_client,
         link=counters.links.total,
-        padding_bytes=counters.padding_bytes + sum(session.outbound.padding_bytes for session in sessions),
         handshakes=dict(counters.handshakes),
         dial_failures=dict(counters.dial_failures),
         sessions=counters.sessions,
@@ -167,15 +165,12 @@ def peer(
         key=session.identity.key_name if session is not None else "",
         cipher=CIPHER_NAMES[established.cipher] if established is not None else "",
         state=state,
-        since=since,
-        round_trip=session.round_trip if session is not None else 0.0,
+        state_seconds=since,
+        round_trip_seconds=session.round_trip if session is not None else 0.0,
         connections=len(session.streams) if session is not None else 0,
         resumptions=resumed,
         retained_bytes=session.outbound.retention.cost if session is not None else 0,
-        padding_bytes=session.outbound.padding_bytes if session is not None else 0,
-        link=_NO_LINK
-        if link is None
-        else LinkCounts(link.bytes_sent, link.bytes_received, link.records_sent, link.records_received),
+        link=LinkCounts.of(link) if link is not None else LinkCounts(),
     )
 
 

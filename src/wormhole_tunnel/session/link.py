@@ -70,6 +70,7 @@ class Link(ABC):
         self.bytes_received = 0
         self.records_sent = 0
         self.records_received = 0
+        self.padding_bytes = 0
         self.trace: RecordTrace | None = None
         self.renew_at = math.inf  # set by the end that dials: when a successor with fresh keys is due
         self.aged = False
@@ -268,6 +269,7 @@ class Link(ABC):
             self._out = self._buffers.records.take()
             self._pending = self._out[: sealer.seal_into(payload, self._out)]
         self.records_sent += 1
+        self.padding_bytes += padding
         if self.trace is not None:
             self.trace.record_sealed(self.records_sent - 1, len(payload) - padding, len(payload), len(self._pending))
 
