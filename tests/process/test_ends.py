@@ -15,6 +15,7 @@ from tests.support.servers import connect, receive
 from tests.support.waiting import DEADLINE
 
 USAGE, KEY_FILE, ADDRESS, LISTEN = 2, 3, 4, 5
+FORCED = 3
 
 
 def failure(code: int, *arguments: str, stdin: str = "") -> str:
@@ -88,7 +89,7 @@ def test_a_signal_ends_both_proxies_cleanly_with_clients_connected(
     with connect(tunnel.port) as client:
         client.sendall(b"hello")
         assert receive(client, 5) == b"hello"
-        assert [proxy.end(signal_number) for proxy in tunnel.proxies] == [0, 0]
+        assert [proxy.end(signal_number) for proxy in tunnel.proxies] == [FORCED, 0]
     for proxy in tunnel.proxies:
         assert "stopping" in proxy.log
         assert "Traceback" not in proxy.log

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -84,7 +85,9 @@ class Proxy:
     def __enter__(self) -> Self:
         with self.log_file.open("w") as log:
             stderr = log if self._stderr is None else self._stderr
-            self._process = subprocess.Popen(self._command, stderr=stderr, stdin=subprocess.DEVNULL)
+            # what a test leaves open is not to be waited for at its end
+            environment = {"WORMHOLE_DRAIN_TIMEOUT": "0"} | os.environ
+            self._process = subprocess.Popen(self._command, stderr=stderr, stdin=subprocess.DEVNULL, env=environment)
         try:
             wait_until(lambda: self._process.poll() is not None or self._listens(), "the proxy to listen")
             assert self._process.poll() is None, self.log

@@ -1,4 +1,7 @@
-"""Running tunnels in a process: event loop, signals, start and end."""
+"""Running tunnels in a process: event loop, start and end, and what signals ask for.
+
+SIGTERM and SIGINT drain, a second one ends at once. SIGHUP reads the key files again.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,20 @@ import logging
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 import uvloop
 
 from wormhole_tunnel import __version__
-from wormhole_tunnel.config.keysource import load_keyring
+from wormhole_tunnel.config.keysource import STANDARD_STREAM, load_keyring
 from wormhole_tunnel.config.options import Mode, Transport
 from wormhole_tunnel.config.settings import TunnelSettings
 from wormhole_tunnel.crypto.aead import self_test
+from wormhole_tunnel.errors import WormholeError
 from wormhole_tunnel.net.addresses import Address
 from wormhole_tunnel.net.listen import raise_descriptor_limit
+from wormhole_tunnel.net.tasks import Tasks
 from wormhole_tunnel.observe.logs import get_logger, log_event
 from wormhole_tunnel.observe.snapshot import Observable
 from wormhole_tunnel.proxy.client import ClientProxy
@@ -25,9 +31,10 @@ from wormhole_tunnel.proxy.legacy import LegacyClientProxy, LegacyServerProxy
 from wormhole_tunnel.proxy.server import ServerProxy
 
 _log = get_logger("wormhole")
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+FORCED: Final = 3  # the exit code when connections had to be reset
 
-
+Proxy: TypeAlias = ClientProxy | ServerProxy | LegacyClientProxy | LegacyServerProxy
 Observe = Callable[[Sequence[Observable]], AbstractAsyncContextManager[object]]
 
 
@@ -42,26 +49,85 @@ def run(tunnels: list[TunnelSettings], observe: Observe | None = None) -> int:
         return runner.run(_serve(tunnels, observe))
 
 
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A proxy that runs, and what it was made from."""
+
+    settings: TunnelSettings
+    proxy: Proxy
+
+    def reload(self) -> None:
+        """Read the key file again; a broken one is reported, and the old keys stay."""
+        if self.settings.key_file == STANDARD_STREAM:
+            log_event(_log, logging.WARNING, "reload_skipped", "a key from standard input can't be read again")
+            return
+        try:
+            keyring = load_keyring(self.settings.key_file)
+        except WormholeError as error:
+            log_event(_log, logging.ERROR, "reload_failed", f"nothing changes, the old keys stay: {error}")
+            return
+        self.proxy.reload(keyring)
+        names = ", ".join(key.name for key in keyring)
+        log_event(_log, logging.INFO, "reloaded", f"{self.settings.key_file} read again, keys: {names}", keys=names)
+
+
+class Signals:
+    """What signals have asked for: `stopping` is set by the first that stops, `hurrying` by the second."""
+
+    def __init__(self) -> None:
+        self.stopping = asyncio.Event()
+        self.hurrying = asyncio.Event()
+        self.tunnels: list[Tunnel] = []
+        loop = asyncio.get_running_loop()
+        for number in _STOP_SIGNALS:
+            loop.add_signal_handler(number, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
+
+    def _stop(self) -> None:
+        (self.hurrying if self.stopping.is_set() else self.stopping).set()
+
+    def _reload(self) -> None:
+        for tunnel in self.tunnels:
+            tunnel.reload()
+
+
 async def _serve(tunnels: list[TunnelSettings], observe: Observe | None) -> int:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signal_number in _SIGNALS:
-        loop.add_signal_handler(signal_number, stopped.set)
+    signals = Signals()
     async with AsyncExitStack() as stack:
-        proxies: list[Observable] = []
         for settings in tunnels:
             proxy = _proxy(settings)
             await stack.enter_async_context(proxy)
-            proxies.append(proxy)
+            signals.tunnels.append(Tunnel(settings, proxy))
             _log_start(settings, proxy.addresses)
+        proxies = [tunnel.proxy for tunnel in signals.tunnels]
         if observe is not None:
             await stack.enter_async_context(observe(proxies))
-        await stopped.wait()
-        log_event(_log, logging.INFO, "stopping", "stopping")
-    return 0
+        await signals.stopping.wait()
+        drained = await _drain(proxies, signals.hurrying)
+    return 0 if drained else FORCED
 
 
-def _proxy(settings: TunnelSettings) -> ClientProxy | ServerProxy | LegacyClientProxy | LegacyServerProxy:
+async def _drain(proxies: Sequence[Proxy], hurrying: asyncio.Event) -> bool:
+    """Let every connection end, unless that takes too long or somebody can't wait; tells whether all have ended."""
+    log_event(_log, logging.INFO, "draining", "stopping; what is open may end (a second signal does not wait)")
+    tasks = Tasks()
+    draining = [tasks.spawn(proxy.drain(), "drain") for proxy in proxies]
+    all_drained = tasks.spawn(_all_true(draining), "drain")
+    await asyncio.wait((all_drained, tasks.spawn(hurrying.wait(), "signal")), return_when=asyncio.FIRST_COMPLETED)
+    drained = all_drained.done() and all_drained.result()
+    await tasks.close()
+    if drained:
+        log_event(_log, logging.INFO, "stopped", "stopped; every connection had ended")
+    else:
+        log_event(_log, logging.WARNING, "stop_forced", "stopping now; what is still open is reset")
+    return drained
+
+
+async def _all_true(tasks: Sequence[asyncio.Task[bool]]) -> bool:
+    return all(await asyncio.gather(*tasks))
+
+
+def _proxy(settings: TunnelSettings) -> Proxy:
     keyring = load_keyring(settings.key_file)
     if settings.transport is Transport.LEGACY:
         return (LegacyServerProxy if settings.mode is Mode.SERVER else LegacyClientProxy)(settings, keyring)

@@ -8,7 +8,7 @@ import socket
 from typing import Final, Protocol
 
 from wormhole_tunnel.net import clock
-from wormhole_tunnel.net.dial import Dial, DialError, DialReason, Done
+from wormhole_tunnel.net.dial import DialError, DialReason
 from wormhole_tunnel.net.link import LinkDriver
 from wormhole_tunnel.net.pipe import Pipe, PipeEnd
 from wormhole_tunnel.net.pump import Pump
@@ -16,7 +16,9 @@ from wormhole_tunnel.observe.counters import Counters
 from wormhole_tunnel.observe.logs import get_logger, log_event
 from wormhole_tunnel.observe.snapshot import PeerSnapshot, PeerState
 from wormhole_tunnel.proxy import report
+from wormhole_tunnel.proxy.farewell import Farewell
 from wormhole_tunnel.proxy.pipes import apply_stream_event, connection_id, log_end, log_start, reset_all
+from wormhole_tunnel.proxy.upstreams import Connected, Connecting
 from wormhole_tunnel.session import events
 from wormhole_tunnel.session.session import Session
 from wormhole_tunnel.session.stream import Stream
@@ -36,20 +38,21 @@ _RESET_CODES: Final = {
 
 
 class ServedOwner(Protocol):
-    """The server proxy, as its sessions see it. It knows every pipe from its stream's opening to its end."""
+    """The server proxy, as its sessions see it."""
 
     counters: Counters
-    pipes: set[Pipe]
 
-    @property
-    def target(self) -> str:
-        """Where streams are connected to, for the log."""
+    def pipe_began(self, pipe: Pipe) -> None:
+        """A stream was opened."""
+
+    def pipe_ended(self, pipe: Pipe) -> None:
+        """It has ended, and so has its connection."""
 
     def admit(self) -> ResetCode | None:
         """Why one more stream is refused, if it is."""
 
-    def connect(self, done: Done) -> Dial:
-        """Begin to connect the server."""
+    def connect(self, done: Connected) -> Connecting:
+        """Begin to connect a server."""
 
     def session_ended(self, served: ServedSession) -> None:
         """The session is over and has given everything back."""
@@ -65,7 +68,10 @@ class ServedSession:
         self._pump = Pump(self._loop, session)
         self._driver: LinkDriver | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        self._dials: dict[int, Dial] = {}
+        self._connections: dict[int, Connecting] = {}  # by stream id
+        self._draining = False
+        self._farewell: Farewell | None = None
+        self._ended = False
         self.name = report.session_name(session)
         self.address = ""  # where the client proxy dialled from last
         self._attached_at = 0.0
@@ -92,6 +98,9 @@ class ServedSession:
             return
         self._pump.detach()
         self._driver = None
+        if self._farewell is not None:
+            self.end(ResetCode.DRAINING, reason)
+            return
         now = clock.now()
         self.session.detach(now)
         expires_at = self.session.expires_at()
@@ -108,16 +117,17 @@ class ServedSession:
 
     def end(self, code: ResetCode, reason: str) -> None:
         """Reset every connection and forget the session."""
+        if self._ended:
+            return
+        self._ended = True
         if self._expiry is not None:
             self._expiry.cancel()
-        for dial in self._dials.values():
-            dial.cancel()
-        self._dials.clear()
+        if self._farewell is not None:
+            self._farewell.cancel()
         connections = reset_all(self.session, code)
         self._pump.detach()
-        lost = code is not ResetCode.RESET
-        padding = self.session.outbound.padding_bytes
-        self._owner.counters.session_ended(self.name, clock.unix_ms() / 1000, padding, lost=lost)
+        lost = code not in (ResetCode.RESET, ResetCode.DRAINING)
+        self._owner.counters.session_ended(self.name, clock.unix_ms() / 1000, self.linkless, lost=lost)
         self.session.end()
         if self._driver is not None:
             self._driver.close()
@@ -127,12 +137,38 @@ class ServedSession:
             _log, logging.INFO, "session_ended", f"session ended: {reason}", session=self.name, connections=connections
         )
 
-    def close(self) -> None:
-        """Tell the client that the session is over, as far as the socket takes it at once, and end it."""
+    def drain(self) -> None:
+        """Take no more streams, and end with the last one."""
+        if not self._draining:
+            self._draining = True
+            self.session.go_away()
+            self._pump.wake()
+            self._end_if_idle()
+
+    def _end_if_idle(self) -> None:
+        """End a draining session that has no streams, and tell the client."""
+        if not self._draining or self._ended or self._farewell is not None or self.session.streams:
+            return
+        if self._driver is None:
+            self.end(ResetCode.DRAINING, "stopped")
+        else:
+            self._farewell = Farewell(self.session, self._pump, ResetCode.DRAINING, self._client_is_silent)
+
+    def _client_is_silent(self) -> None:
+        self.end(ResetCode.DRAINING, "stopped, and the client does not answer")
+
+    def revoke(self) -> None:
+        """The client's key is not valid any more: end at once, and say so if the socket takes it."""
         if self._driver is not None:
-            self.session.close(ResetCode.DRAINING)
+            self.session.close(ResetCode.DENIED)
             self._driver.flush()
-        self.end(ResetCode.DRAINING, "stopped")
+        self.end(ResetCode.DENIED, f"key {self.session.identity.key_name} was removed")
+
+    def close(self) -> None:
+        """Reset every connection, tell the client, and end."""
+        reset_all(self.session, ResetCode.DRAINING)
+        self._draining = True
+        self._end_if_idle()
 
     # --- streams --------------------------------------------------------------------------------------------------------
 
@@ -142,10 +178,11 @@ class ServedSession:
             case events.StreamOpened(stream):
                 self._open(stream)
             case events.SessionClosed():
+                if self._driver is not None:
+                    self._driver.flush()
                 self.end(ResetCode.RESET, "closed by the client")
-            case events.StreamReset(stream):
-                self._cancel_dial(stream)
-                apply_stream_event(event)
+            case events.CloseAcknowledged():
+                self.end(ResetCode.DRAINING, "stopped")
             case _:
                 apply_stream_event(event)
 
@@ -154,37 +191,32 @@ class ServedSession:
         pipe.label = connection_id(self.session, stream.id)
         pipe.source = str(stream.source.host) if stream.source is not None else "client"
         pipe.attach(self._pump, stream)
-        self._owner.pipes.add(pipe)
-        self._owner.counters.opened += 1
-        refusal = self._owner.admit()
+        self._owner.pipe_began(pipe)
+        refusal = ResetCode.DRAINING if self._draining else self._owner.admit()
         if refusal is not None:
             pipe.abort(refusal)
             return
-        self._dials[stream.id] = self._owner.connect(lambda result: self._connected(pipe, stream, result))
+        self._connections[stream.id] = self._owner.connect(lambda result: self._connected(pipe, stream, result))
 
     def _connected(self, pipe: Pipe, stream: Stream, result: socket.socket | DialError) -> None:
-        self._dials.pop(stream.id, None)
         if isinstance(result, DialError):
             log_event(_conn_log, logging.WARNING, "connect_failed", f"can't connect: {result}", connection=pipe.label)
             pipe.abort(_RESET_CODES[result.reason])
             return
-        log_start(pipe, self._owner.target)
+        log_start(pipe, str(self._connections[stream.id].address))
         self.session.accept(stream)
         pipe.connected(result)
         self._pump.wake()
 
-    def _cancel_dial(self, stream: Stream) -> None:
-        dial = self._dials.pop(stream.id, None)
-        if dial is not None:
-            dial.cancel()
-
     def pipe_ended(self, pipe: Pipe, end: PipeEnd, code: ResetCode | None) -> None:
         """Part of `PipeOwner`."""
-        if pipe.stream is not None:
-            self._cancel_dial(pipe.stream)
-        self._owner.pipes.discard(pipe)
+        connection = self._connections.pop(pipe.stream.id, None) if pipe.stream is not None else None
+        if connection is not None:
+            connection.release()
         self._owner.counters.connection_ended(report.outcome_of(end, code), pipe.sent, pipe.received)
         log_end(pipe, end, code)
+        self._owner.pipe_ended(pipe)
+        self._end_if_idle()
 
     # --- what an operator sees ------------------------------------------------------------------------------------------
 

@@ -13,9 +13,10 @@ from typing import Self
 from wormhole_tunnel.config.settings import Mode, TunnelSettings
 from wormhole_tunnel.errors import ProtocolError, UsageError
 from wormhole_tunnel.keys.keyring import Keyring
+from wormhole_tunnel.limits import CLOSE_TIMEOUT
 from wormhole_tunnel.net import clock
 from wormhole_tunnel.net.addresses import Address, SourceAddress
-from wormhole_tunnel.net.dial import Dial, Dialer, Done
+from wormhole_tunnel.net.dial import Dialer
 from wormhole_tunnel.net.ephemerals import SystemKeyGenerator
 from wormhole_tunnel.net.link import LinkDriver
 from wormhole_tunnel.net.listen import Listener
@@ -28,8 +29,10 @@ from wormhole_tunnel.observe.logs import get_logger, log_event
 from wormhole_tunnel.observe.snapshot import Phase, ProxySnapshot, Role
 from wormhole_tunnel.proxy import report
 from wormhole_tunnel.proxy.gate import Gate
+from wormhole_tunnel.proxy.lifecycle import Emptiness, Lifecycle, drain
 from wormhole_tunnel.proxy.pipes import is_violation, open_listeners, session_settings
 from wormhole_tunnel.proxy.served import ServedSession
+from wormhole_tunnel.proxy.upstreams import Connected, Connecting, Upstreams, UpstreamSettings
 from wormhole_tunnel.session import events
 from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.session.host import HandshakeLimitedError, HostSettings, SessionHost
@@ -56,7 +59,8 @@ class ServerProxy:
         self._settings = settings
         self._keyring = keyring
         self.counters = Counters()
-        self.pipes: set[Pipe] = set()
+        self.lifecycle = Lifecycle()
+        self._pipes: set[Pipe] = set()
         self._listeners: list[Listener] = []
         self._served: dict[Session, ServedSession] = {}
 
@@ -64,7 +68,8 @@ class ServerProxy:
         settings = self._settings
         self._loop = asyncio.get_running_loop()
         self._tasks = Tasks()
-        self._dialer = Dialer(Resolver(), self._tasks)
+        self._connections_ended = Emptiness(self._pipes)
+        self._sessions_ended = Emptiness(self._served)
         self._gate = Gate(self._loop, random.SystemRandom())
         self._buffers = Buffers(settings.max_memory)
         host_settings = HostSettings(
@@ -78,6 +83,9 @@ class ServerProxy:
             self._keyring, os.urandom(INSTANCE_SIZE), host_settings, self._buffers, SystemKeyGenerator(), clock.unix_ms
         )
         self._listeners = open_listeners(settings, self._accept)
+        upstream_settings = UpstreamSettings(settings.connect_timeout, settings.prefer, settings.health_interval)
+        self._upstreams = Upstreams(settings.connect, upstream_settings, Dialer(Resolver(), self._tasks))
+        self.lifecycle.enter(Phase.SERVING)
         return self
 
     async def __aexit__(
@@ -88,7 +96,37 @@ class ServerProxy:
         self._gate.close()
         for served in list(self._served.values()):
             served.close()
+        await self._end_sessions()
+        for pipe in list(self._pipes):
+            pipe.abort(ResetCode.DRAINING)
+        self._upstreams.close()
         await self._tasks.close()
+        self.lifecycle.enter(Phase.STOPPED)
+
+    async def _end_sessions(self) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self._sessions_ended.wait()
+        except TimeoutError:
+            for served in list(self._served.values()):
+                served.end(ResetCode.DRAINING, "stopped")
+
+    async def drain(self) -> bool:
+        """Take no more sessions and streams, and let connections end, for the settings' `drain_timeout`; tells whether
+        all have. Sessions may still be resumed.
+        """
+        self.lifecycle.enter(Phase.DRAINING)
+        self._host.draining = True
+        for served in list(self._served.values()):
+            served.drain()
+        return await drain(self._connections_ended.wait, self._sessions_ended.wait, self._settings.drain_timeout)
+
+    def reload(self, keyring: Keyring) -> None:
+        """Let clients in with the keys of this ring from now on; whoever uses one that is not in it is shut out at once."""
+        for session in self._host.replace_keyring(keyring):
+            served = self._served.get(session)
+            if served is not None:
+                served.revoke()
 
     @property
     def addresses(self) -> list[Address]:
@@ -125,6 +163,8 @@ class ServerProxy:
         if served is None:
             served = self._served[session] = ServedSession(self, session)
         served.attach(driver)
+        if self._host.draining:
+            served.drain()
         linkless = clock.now() - session.down_since if resumed else 0.0
         self.counters.link_up(served.name, clock.unix_ms() / 1000, linkless, resumed=resumed)
         word = "resumed" if resumed else "begun"
@@ -192,14 +232,25 @@ class ServerProxy:
         full = open_streams > self._settings.max_connections or self._buffers.exhausted
         return ResetCode.LIMIT if full else None
 
-    def connect(self, done: Done) -> Dial:
-        """Begin to connect the server."""
-        return self._dialer.dial_soon(self._settings.connect[0], self._settings.connect_timeout, done)
+    def connect(self, done: Connected) -> Connecting:
+        """Begin to connect a server."""
+        return self._upstreams.connect(done)
+
+    def pipe_began(self, pipe: Pipe) -> None:
+        """A stream was opened."""
+        self._pipes.add(pipe)
+        self.counters.opened += 1
+
+    def pipe_ended(self, pipe: Pipe) -> None:
+        """It has ended, and so has its connection."""
+        self._pipes.discard(pipe)
+        self._connections_ended.look()
 
     def session_ended(self, served: ServedSession) -> None:
         """The session is over and has given everything back."""
         self._host.forget(served.session)
         self._served.pop(served.session, None)
+        self._sessions_ended.look()
 
     # --- what an operator sees ------------------------------------------------------------------------------------------
 
@@ -208,17 +259,17 @@ class ServerProxy:
         sessions = list(self._served)
         peers = tuple(served.snapshot() for served in self._served.values())
         target = self.target
-        shown = report.busiest(self.pipes, most_connections, Role.SERVER, lambda _: target, clock.now())
+        shown = report.busiest(self._pipes, most_connections, Role.SERVER, lambda _: target, clock.now())
         linkless = sum(served.linkless for served in self._served.values())
         return report.report(
             self._settings,
             Role.SERVER,
-            Phase.SERVING,
+            self.lifecycle.phase,
             self.addresses,
-            (len(self.pipes), shown),
+            (len(self._pipes), shown),
             peers,
             report.keys(self._host.keyring, self._key_last_used, peers),
-            report.totals(self.counters, Role.SERVER, self.pipes, sessions, linkless),
+            report.totals(self.counters, Role.SERVER, self._pipes, linkless),
             report.memory(self._buffers, sessions),
             self.counters,
         )

@@ -164,7 +164,7 @@ class Uplink:
         self._say(logging.WARNING, event, f"{message}; trying again", pause=round(pause, 2))
 
     def _say(self, level: int, event: str, message: str, **fields: object) -> None:
-        log_event(_log, level, event, message, server=str(self.address), **fields)
+        log_event(_log, level, event, message, error=None, server=str(self.address), **fields)
 
     # --- what the links report ------------------------------------------------------------------------------------------
 

@@ -332,33 +332,31 @@ class TestLifecycle:
             assert len(set(names)) == 1
             assert names[0]
 
-    def test_stop_lets_connections_end(self) -> None:
+    def test_draining_lets_connections_end(self) -> None:
         async def scenario() -> bytes:
             async with listening() as server:
                 patient = replace(settings(Mode.SERVER, server.address), drain_timeout=60.0)
                 async with LegacyServerProxy(patient, KEYRING) as proxy, connected(proxy.addresses[0]) as link:
                     upstream = await server.accept()
-                    serving = asyncio.create_task(proxy.serve())
                     sender, receiver = Sender(SECRET, HEADER), Receiver(SECRET)
                     receiver.feed(await link.receive(24))
-                    proxy.stop()
+                    draining = asyncio.create_task(proxy.drain())
                     await link.send(sender.header + sender.message(b"last"))
                     link.shut_down()
                     last = await upstream.receive_all()
                     upstream.close()
-                    await serving
+                    assert await draining
                     return last
 
         assert run(scenario()) == b"last"
 
-    def test_stop_resets_what_does_not_end(self) -> None:
+    def test_what_does_not_end_is_reset_at_the_end(self) -> None:
         async def scenario() -> tuple[bool, bool]:
             async with listening() as peer, AsyncExitStack() as stack:
                 proxy = await stack.enter_async_context(client_proxy(peer.address))
                 async with connected(proxy.addresses[0]) as client:
                     link = await peer.accept()
-                    proxy.stop()
-                    await proxy.serve()
+                    assert not await proxy.drain()
                     await stack.aclose()
                     return await client.is_reset(), await link.is_reset()
 

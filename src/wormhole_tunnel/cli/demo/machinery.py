@@ -39,7 +39,7 @@ class ProxyProcess:
         self.name = name
         self.port = 0
         self._command = [sys.executable, "-P", "-m", "wormhole_tunnel", *options, "-k", str(key_file)]
-        self._command += ["-c", "127.0.0.1:0", "--log", "info", "--log-format", "json"]
+        self._command += ["-c", "127.0.0.1:0", "--log", "info", "--log-format", "json", "--drain-timeout", "0"]
         self._events: dict[str, asyncio.Event] = {}
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
 
