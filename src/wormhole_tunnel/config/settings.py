@@ -41,6 +41,7 @@ __all__ = [
     "command_line_source",
     "environment_source",
     "from_sources",
+    "parse_values",
     "program_settings",
     "tunnel_settings",
 ]
@@ -195,7 +196,7 @@ def tunnel_settings(sources: Sequence[Source]) -> TunnelSettings:
 
     Raises UsageError, AddressError, or what a source names instead.
     """
-    given = _given(TUNNEL_OPTIONS, sources)
+    given = parse_values(TUNNEL_OPTIONS, sources)
     mode = Mode.SERVER if given.pop("mode", False) else Mode.CLIENT
     if given.get("services"):
         given.setdefault("connect", ())
@@ -207,15 +208,18 @@ def program_settings(sources: Sequence[Source]) -> ProgramSettings:
 
     Raises UsageError, or what a source names instead.
     """
-    return ProgramSettings(**_given(PROGRAM_OPTIONS, sources))
+    return ProgramSettings(**parse_values(PROGRAM_OPTIONS, sources))
 
 
 def _variable(option: Option, environ: Mapping[str, str]) -> str:
     return next((variable for variable in option.variables if environ.get(variable)), "")
 
 
-def _given(options: Iterable[Option], sources: Sequence[Source]) -> dict[str, Any]:
-    """The parsed value of each option that some source has, by field."""
+def parse_values(options: Iterable[Option], sources: Sequence[Source]) -> dict[str, Any]:
+    """The parsed value of each option that some source has, by field; earlier sources win.
+
+    Raises UsageError, AddressError, or what a source names instead.
+    """
     given: dict[str, Any] = {}
     for option in options:
         source = next((source for source in sources if option.name in source.values), None)

@@ -110,7 +110,7 @@ def test_an_option_from_the_environment(wormhole: Wormhole) -> None:
     ("typed", "offered"),
     [
         (("--framing", "p"), ["padded"]),
-        (("--max",), ["--max-skew", "--max-connections", "--max-sessions", "--max-memory"]),
+        (("--max-m",), ["--max-memory"]),
         (("co",), ["completion"]),
         (("completion", "z"), ["zsh"]),
         (("--key-file", "ke"), ["ke"]),
