@@ -140,7 +140,7 @@ def test_an_honest_client_keeps_to_the_limit_and_goes_on_when_a_stream_ends() ->
 )
 def test_a_client_begins_with_hello_or_resume(first: bytes) -> None:
     world = greeted()
-    say(world, world.client, first, HELLO)
+    say(world, world.client, first)
     error_of(world.server)
     assert not world.host.sessions
 
@@ -152,7 +152,7 @@ def test_a_client_begins_with_hello_or_resume(first: bytes) -> None:
 )
 def test_a_server_begins_with_hello(first: bytes) -> None:
     world = greeted()
-    say(world, world.server, first, HELLO)
+    say(world, world.server, first)
     error_of(world.client)
     assert not world.client.log
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.engine.attacks.recorded import (
     SMALL,
     accept_again,
@@ -137,15 +139,28 @@ def test_its_own_message_is_no_beginning_to_a_server() -> None:
     assert attacker.output() == b""
 
 
-def test_records_sent_back_to_their_sender_do_not_open() -> None:
-    for side in ("client", "server"):
-        world = World(framing=SMALL).connect()
-        mine, theirs = open_pair(world)
-        victim, stream = (world.client, mine) if side == "client" else (world.server, theirs)
-        world.write(victim, stream, b"an echo")
-        victim.receive(victim.output())
-        assert isinstance(victim.error, RecordError)
-        assert victim.received(stream).data == b""
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_records_sent_back_to_their_sender_do_not_open(side: str) -> None:
+    world = World(framing=SMALL).connect()
+    mine, theirs = open_pair(world)
+    victim, peer, stream = {
+        "client": (world.client, world.server, mine),
+        "server": (world.server, world.client, theirs),
+    }[side]
+    align_counters(victim, peer)
+    victim.receive(forge(victim, data_frame(1, b"an echo")))
+    assert isinstance(victim.error, RecordError)
+    assert victim.received(stream).data == b""
+
+
+def align_counters(victim: End, peer: End) -> None:
+    """Bring the victim to where it has sealed as many records as it has opened, so that only the keys differ."""
+    link = victim.link
+    assert link is not None
+    for _ in range(link.records_received - link.records_sent):
+        forge(victim, b"\0")
+    for _ in range(link.records_sent - link.records_received):
+        victim.receive(forge(peer, b"\0"))
 
 
 # --- splicing -----------------------------------------------------------------------------------------------------------
