@@ -112,7 +112,15 @@ class Proxy:
 
     def end(self, signal_number: signal.Signals = signal.SIGTERM) -> int:
         """End it by a signal; its exit code."""
+        self.signal(signal_number)
+        return self.exit_code()
+
+    def signal(self, signal_number: signal.Signals) -> None:
+        """Send it a signal."""
         self._process.send_signal(signal_number)
+
+    def exit_code(self) -> int:
+        """Wait until it has ended by itself; its exit code."""
         return self._process.wait(DEADLINE)
 
     def wait_for(self, text: str) -> None:
