@@ -32,8 +32,11 @@ class LazyCommand(click.Command):
 
 
 SUBCOMMANDS: Final = (
+    LazyCommand("check", "wormhole_tunnel.cli.check", "Find out what works between this host and a server proxy."),
     LazyCommand("completion", "wormhole_tunnel.cli.completion", "Print what makes a shell complete the options."),
     LazyCommand("demo", "wormhole_tunnel.cli.demo", "Run a whole tunnel on this machine and show what it does."),
+    LazyCommand("observe", "wormhole_tunnel.cli.observe", "Show what an eavesdropper learns of a link."),
+    LazyCommand("top", "wormhole_tunnel.cli.top", "Show what proxies do, in a terminal."),
 )
 
 EXAMPLES: Final = (
