@@ -10,6 +10,7 @@ from tests.engine.hostile import open_pair
 from tests.engine.world import World
 from wormhole_tunnel.errors import FrameError, HandshakeError
 from wormhole_tunnel.limits import (
+    ACK_DELAY,
     HANDSHAKE_BURST_PER_KEY,
     HANDSHAKE_RATE_PER_KEY,
     LINK_MAX_BYTES,
@@ -87,7 +88,7 @@ def test_a_slow_path_gets_smaller_records() -> None:
             link.data_sent(len(piece))
             world.now += 0.010  # a megabyte a second
         world.server.receive(bytes(record))
-        world.pass_time(0.03)
+        world.pass_time(ACK_DELAY + 0.01)
     assert link.pacer.size == MIN_PACED_RECORD
     assert len(record) < 2 * MIN_PACED_RECORD
 
@@ -133,9 +134,9 @@ def test_deadlines_come_no_sooner_than_a_link_says() -> None:
     world = World(flush_delay=0.005)
     world.dial()
     assert world.client.link is not None
-    assert world.client.link.shortest_delay == pytest.approx(0.020)
+    assert world.client.link.shortest_delay == pytest.approx(ACK_DELAY)
     world.settle()
-    assert world.client.link.shortest_delay == pytest.approx(0.020)
+    assert world.client.link.shortest_delay == pytest.approx(ACK_DELAY)
 
 
 def test_handshakes_of_one_key_are_limited_and_go_on_at_the_allowed_rate() -> None:

@@ -1,0 +1,1 @@
+"""`wormhole observe`: what a capture tells, and how it is shown."""
