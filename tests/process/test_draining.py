@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
@@ -94,7 +95,7 @@ def test_draining_under_load_loses_no_byte(tunnel: Tunnel) -> None:
         for proxy in tunnel.proxies:
             proxy.signal(signal.SIGTERM)
         for seed, client in enumerate(clients):
-            assert digest(iter(lambda sock=client: sock.recv(CHUNK), b"")) == digest(pieces(seed, SIZE))
+            assert digest(iter(partial(client.recv, CHUNK), b"")) == digest(pieces(seed, SIZE))
         for sender in senders:
             sender.join(DEADLINE)
     assert [proxy.exit_code() for proxy in tunnel.proxies] == [DRAINED, DRAINED]

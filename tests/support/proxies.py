@@ -60,12 +60,14 @@ class Proxy:
         name: str,
         *options: str,
         descriptors: int | None = None,
+        stdin: int = subprocess.DEVNULL,
         stderr: int | None = None,
         listen: str | None = None,
     ) -> None:
         self.port = free_port()
         self.address = listen or f"127.0.0.1:{self.port}"
         self.log_file = folder / f"{name}.log"
+        self._stdin = stdin
         self._stderr = stderr
         self._quiet = stderr is not None or any(option.startswith("--log") for option in options)
         self._command = [str(COMMANDS / "wormhole"), "-c", self.address, *options]
@@ -87,7 +89,7 @@ class Proxy:
             stderr = log if self._stderr is None else self._stderr
             # what a test leaves open is not to be waited for at its end
             environment = {"WORMHOLE_DRAIN_TIMEOUT": "0"} | os.environ
-            self._process = subprocess.Popen(self._command, stderr=stderr, stdin=subprocess.DEVNULL, env=environment)
+            self._process = subprocess.Popen(self._command, stderr=stderr, stdin=self._stdin, env=environment)
         try:
             wait_until(lambda: self._process.poll() is not None or self._listens(), "the proxy to listen")
             assert self._process.poll() is None, self.log
@@ -123,9 +125,9 @@ class Proxy:
         """Wait until it has ended by itself; its exit code."""
         return self._process.wait(DEADLINE)
 
-    def wait_for(self, text: str) -> None:
-        """Wait until its log has that text."""
-        wait_until(lambda: text in self.log, f"{text!r} in the log")
+    def wait_for(self, text: str, times: int = 1) -> None:
+        """Wait until its log has that text, so many times."""
+        wait_until(lambda: self.log.count(text) >= times, f"{text!r} in the log")
 
     def memory(self) -> int:
         """Its resident memory in bytes."""
