@@ -33,7 +33,8 @@ def run_proxy(typed: Mapping[str, str]) -> int:
     if program.check_config:
         return _check(settings)
     with logs.setup(program.log, program.log_format, sys.stderr, events_of(program.quiet)):
-        return run(list(settings.tunnels), _observer(program))
+        reread = (lambda: gather(typed, os.environ).tunnels) if program.config else None
+        return run(list(settings.tunnels), _observer(program), reread)
 
 
 def _check(settings: Settings) -> int:

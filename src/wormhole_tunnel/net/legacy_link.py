@@ -109,6 +109,11 @@ class LegacyPipe:
         """Bytes written to the local socket."""
         return self._inbound.bytes_written
 
+    @property
+    def half_open(self) -> bool:
+        """Whether exactly one direction has ended."""
+        return (self._outbound.state is FlowState.ENDED) != (self._inbound.state is FlowState.ENDED)
+
     def start(self) -> None:
         """Send the header and begin."""
         self._inbound.start()

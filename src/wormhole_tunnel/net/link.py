@@ -51,6 +51,7 @@ class LinkDriver:
         self.source = SourceAddress()
         self.tally: LinkTally | None = None  # counts the link until it is released
         self.refill: Callable[[], None] | None = None
+        self.released: Callable[[], None] | None = None  # called once, when the link is given up or its socket away
         self._loop = loop
         self._handler = handler
         self._timer: asyncio.TimerHandle | None = None
@@ -212,6 +213,8 @@ class LinkDriver:
         self.closed = True
         if self.tally is not None:
             self.tally.end(self.link)
+        if self.released is not None:
+            self.released()
         if self._timer is not None:
             self._timer.cancel()
         self._loop.remove_reader(self.socket)

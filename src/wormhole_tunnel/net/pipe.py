@@ -88,9 +88,10 @@ class Pipe:
 
     # --- beginnings -----------------------------------------------------------------------------------------------------
 
-    def wait(self) -> None:
-        """Client side: read early data until the stream is open."""
-        self._early = bytearray()
+    def wait(self, first: bytes = b"") -> None:
+        """Client side: read early data until the stream is open. `first` is what was read before."""
+        self._early = bytearray(first)
+        self.sent += len(first)
         self._watch()
 
     def attach(self, pump: Pump, stream: Stream) -> None:
@@ -280,6 +281,15 @@ class Pipe:
     def write_finished(self) -> None:
         """Everything is written and shut down."""
         self._close_when_done()
+
+    @property
+    def half_open(self) -> bool:
+        """Whether exactly one side has finished."""
+        return self._read_ended != self._writer.finishing
+
+    def expire(self) -> None:
+        """Nothing has moved for too long."""
+        self.abort(ResetCode.TIMEOUT)
 
     # --- ends -----------------------------------------------------------------------------------------------------------
 

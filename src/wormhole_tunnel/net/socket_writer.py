@@ -24,7 +24,7 @@ class WriterOwner(Protocol):
 class SocketWriter:
     """`sock` is None while it is still being connected; what is written meanwhile waits."""
 
-    __slots__ = ("_finishing", "_loop", "_owner", "_queue", "_socket", "_watching", "closed", "ended")
+    __slots__ = ("_loop", "_owner", "_queue", "_socket", "_watching", "closed", "ended", "finishing")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, owner: WriterOwner, sock: socket.socket | None) -> None:
         self.ended = False
@@ -33,7 +33,7 @@ class SocketWriter:
         self._owner = owner
         self._socket = sock
         self._queue: deque[memoryview] | None = None  # made when needed: most never are
-        self._finishing = False
+        self.finishing = False
         self._watching = False
 
     def connected(self, sock: socket.socket) -> None:
@@ -88,12 +88,12 @@ class SocketWriter:
 
     def finish(self) -> None:
         """Shut the socket down for writing, once everything before is written."""
-        self._finishing = True
+        self.finishing = True
         self._finish_when_drained()
 
     def _finish_when_drained(self) -> None:
         sock = self._socket
-        if not self._finishing or self.ended or self._queue or sock is None:
+        if not self.finishing or self.ended or self._queue or sock is None:
             return
         self.ended = True
         try:

@@ -22,6 +22,7 @@ class HandshakeResult(Enum):
     NO_KEY = "no_key"  # server: no valid tag, or a replay; it got no answer
     ABANDONED = "abandoned"  # server: the peer left before the end, as a port scan does
     LIMITED = "limited"
+    DENIED = "denied"  # server: closed at accept, by --allow or --max-per-source
     FRAMING_REFUSED = "framing_refused"
     CLOCK = "clock"
     DRAINING = "draining"

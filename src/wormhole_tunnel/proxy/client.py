@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import logging
 import socket
 from collections import deque
 from types import TracebackType
@@ -21,16 +20,17 @@ from wormhole_tunnel.net.ephemerals import SystemKeyGenerator
 from wormhole_tunnel.net.listen import Listener
 from wormhole_tunnel.net.pipe import Pipe, PipeEnd
 from wormhole_tunnel.net.resolver import Resolver
-from wormhole_tunnel.net.socket_options import reset_on_close
 from wormhole_tunnel.net.tasks import Tasks
 from wormhole_tunnel.observe.counters import Counters
-from wormhole_tunnel.observe.logs import get_logger, log_event
+from wormhole_tunnel.observe.logs import get_logger
 from wormhole_tunnel.observe.snapshot import Phase, ProxySnapshot, Role
 from wormhole_tunnel.proxy import report
+from wormhole_tunnel.proxy.access import Access, Refusal
 from wormhole_tunnel.proxy.embedded import STREAM_LIMIT, EmbeddedPipe, Streams
 from wormhole_tunnel.proxy.lifecycle import Emptiness, Lifecycle, drain
 from wormhole_tunnel.proxy.links import UplinkSettings
-from wormhole_tunnel.proxy.pipes import connection_id, log_end, log_start, open_listeners, session_settings
+from wormhole_tunnel.proxy.pipes import connection_id, log_end, log_start, open_listeners, refuse, session_settings
+from wormhole_tunnel.proxy.reaper import Reaper
 from wormhole_tunnel.proxy.uplink import Uplink, UplinkOwner
 from wormhole_tunnel.proxy.uplinks import Uplinks
 from wormhole_tunnel.session.buffers import Buffers
@@ -60,6 +60,8 @@ class ClientProxy:
         self.lifecycle = Lifecycle()
         self._listeners: list[Listener] = []
         self._pipes: set[Pipe] = set()
+        self._sources: dict[Pipe, SourceAddress] = {}
+        self._access = Access(settings)
         self._waiting: deque[Pipe] = deque()  # for a session
         self._unopened: deque[tuple[float, Pipe]] = deque()  # oldest first, with their deadlines
         self._sweep: asyncio.TimerHandle | None = None
@@ -72,6 +74,7 @@ class ClientProxy:
         self._dialer = Dialer(Resolver(), self._tasks)
         self._buffers = Buffers(settings.max_memory)
         self._connections_ended = Emptiness(self._pipes)
+        self._reaper = Reaper(self._pipes, settings)
         framing = framing_spec(settings)
         common = UplinkSettings(
             self._keyring.first,
@@ -98,6 +101,7 @@ class ClientProxy:
         for pipe in list(self._pipes):
             pipe.abort(ResetCode.DRAINING)
         await self._uplinks.close()
+        self._reaper.close()
         if self._sweep is not None:
             self._sweep.cancel()
         await self._tasks.close()
@@ -115,6 +119,11 @@ class ClientProxy:
         self._keyring = keyring
         if changed:
             self._uplinks.replace_key(keyring.first)
+
+    def apply(self, settings: TunnelSettings) -> None:
+        """Limits, access and the service of new connections are these from now on; open connections stay."""
+        self._settings = self._access.settings = settings
+        self._reaper.apply(settings)
 
     def _close_listeners(self) -> None:
         for listener in self._listeners:
@@ -160,25 +169,36 @@ class ClientProxy:
     # --- clients --------------------------------------------------------------------------------------------------------
 
     def _accept(self, sock: socket.socket, source: SourceAddress) -> None:
-        reason = self._refusal()
+        if self._access.allows(source):
+            self._begin(sock, source)
+        else:
+            self._refuse(sock, source, ResetCode.DENIED, Refusal.NOT_ALLOWED.value)
+
+    def _begin(self, sock: socket.socket, source: SourceAddress, first: bytes = b"") -> None:
+        """A client from `source`, of whom `first` has been read already."""
+        crowding = self._access.crowding(source)
+        reason = crowding.value if crowding is not None else self._refusal()
         if reason is not None:
-            log_event(_log, logging.WARNING, "client_refused", f"{source} refused: {reason}", source=str(source))
-            self.counters.opened += 1
-            self.counters.connection_ended("limit", 0, 0)
-            reset_on_close(sock)
-            sock.close()
+            self._refuse(sock, source, ResetCode.LIMIT, reason)
             return
         pipe = Pipe(self._loop, self, sock)
         pipe.source = str(source)
         pipe.address = _frame_source(source)
-        self._admit(pipe)
+        self._access.enter(source)
+        self._sources[pipe] = source
+        self._admit(pipe, first)
 
-    def _admit(self, pipe: Pipe) -> None:
+    def _refuse(self, sock: socket.socket, source: SourceAddress, code: ResetCode, reason: str) -> None:
+        self.counters.opened += 1
+        self.counters.connection_ended(code.name.lower(), 0, 0)
+        refuse(_log, sock, source, "client_refused", reason)
+
+    def _admit(self, pipe: Pipe, first: bytes = b"") -> None:
         self._pipes.add(pipe)
         self.counters.opened += 1
         self._unopened.append((pipe.started_at + self._settings.connect_timeout, pipe))
         self._sweep_later()
-        pipe.wait()
+        pipe.wait(first)
         self.place(pipe)
 
     def _refusal(self) -> str | None:
@@ -199,7 +219,7 @@ class ClientProxy:
         session, pump = uplink.session, uplink.pump
         assert session is not None
         assert pump is not None
-        stream = session.open_stream(clock.now(), "", pipe.address)
+        stream = session.open_stream(clock.now(), self._settings.service, pipe.address)
         pipe.label = connection_id(session, stream.id)
         pipe.attach(pump, stream)
         pump.committed()
@@ -218,6 +238,7 @@ class ClientProxy:
     def pipe_ended(self, pipe: Pipe, end: PipeEnd, code: ResetCode | None) -> None:
         """Part of `PipeOwner`."""
         self._pipes.discard(pipe)
+        self._access.leave(self._sources.pop(pipe, SourceAddress()))
         self.counters.connection_ended(report.outcome_of(end, code), pipe.sent, pipe.received)
         log_end(pipe, end, code)
         self._uplinks.end_idle()

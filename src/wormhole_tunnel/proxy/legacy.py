@@ -39,8 +39,11 @@ from wormhole_tunnel.observe.snapshot import (
     Role,
 )
 from wormhole_tunnel.proxy import report
+from wormhole_tunnel.proxy.access import Access, Refusal
 from wormhole_tunnel.proxy.lifecycle import Emptiness, Lifecycle
-from wormhole_tunnel.proxy.pipes import open_listeners
+from wormhole_tunnel.proxy.pipes import open_listeners, refuse
+from wormhole_tunnel.proxy.reaper import Reaper
+from wormhole_tunnel.wire.frames import ResetCode
 
 _ID_SIZE: Final = 4  # bytes of the client proxy's header, which both proxies know
 _WEAKER: Final = (
@@ -73,7 +76,8 @@ class _LegacyProxy:
     """Async context manager: within it `addresses` are bound."""
 
     def __init__(self, settings: TunnelSettings, keyring: Keyring, role: _Role) -> None:
-        self.settings: Final = settings
+        self.settings = settings
+        self._access = Access(settings)
         self.role: Final = role
         self.counters: Final = Counters()
         self._keyring = keyring
@@ -95,6 +99,7 @@ class _LegacyProxy:
         """Raises WormholeError without PyNaCl, ListenError if an address can't be listened on."""
         load_sodium()
         self._listeners = open_listeners(self.settings, self._accept)
+        self._reaper = Reaper(self._connections, self.settings)
         self.lifecycle.enter(Phase.SERVING)
         log_event(_log, logging.WARNING, "legacy_transport", _WEAKER)
         if len(self._keyring) > 1:
@@ -106,6 +111,7 @@ class _LegacyProxy:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._close_listeners()
+        self._reaper.close()
         for connection in tuple(self._connections):
             connection.abort("the proxy is shutting down")
         await self._tasks.close()
@@ -126,6 +132,11 @@ class _LegacyProxy:
         """Use the first key of this ring for new connections; open ones keep theirs."""
         self._keyring = keyring
 
+    def apply(self, settings: TunnelSettings) -> None:
+        """Limits and access are these from now on."""
+        self.settings = self._access.settings = settings
+        self._reaper.apply(settings)
+
     def new_link(self) -> LegacyLink:
         """A link with a header of its own."""
         return LegacyLink(self._keyring.first.secret, self._seen, secrets.token_bytes(HEADER_SIZE))
@@ -145,22 +156,34 @@ class _LegacyProxy:
 
     def forget(self, connection: _Connection) -> None:
         """The connection is over."""
+        if connection in self._connections:
+            self._access.leave(connection.source)
         self._connections.discard(connection)
         self._connections_ended.look()
 
     def _accept(self, sock: socket.socket, source: SourceAddress) -> None:
-        if len(self._connections) >= self.settings.max_connections:
+        refusal = self._refusal(source)
+        if refusal is not None:
+            code, reason = refusal
             self.counters.opened += 1
-            self.counters.connection_ended("limit", 0, 0)
-            message = f"{source} refused: max_connections reached"
-            log_event(_log, logging.WARNING, "client_refused", message, source=str(source))
-            reset_on_close(sock)
-            sock.close()
+            self.counters.connection_ended(code.name.lower(), 0, 0)
+            refuse(_log, sock, source, "client_refused", reason)
             return
+        self._access.enter(source)
         connection = _Connection(self, sock, source)
         self.counters.opened += 1
         self._connections.add(connection)
         connection.dial()
+
+    def _refusal(self, source: SourceAddress) -> tuple[ResetCode, str] | None:
+        """Why one more connection from there is refused, if it is."""
+        if not self._access.allows(source):
+            return ResetCode.DENIED, Refusal.NOT_ALLOWED.value
+        if self._access.crowding(source) is not None:
+            return ResetCode.LIMIT, Refusal.TOO_MANY.value
+        if len(self._connections) >= self.settings.max_connections:
+            return ResetCode.LIMIT, "--max-connections reached"
+        return None
 
     def snapshot(self, most_connections: int = 0) -> ProxySnapshot:
         """Part of `Observable`. There are no sessions, and links are not counted."""
@@ -188,12 +211,12 @@ class _LegacyProxy:
 class _Connection:
     """One client's connection, from accept to end."""
 
-    __slots__ = ("_addresses", "_deadline", "_dial", "_identity", "_proxy", "_since", "_source", "accepted", "pipe")
+    __slots__ = ("_addresses", "_deadline", "_dial", "_identity", "_proxy", "_since", "accepted", "pipe", "source")
 
     def __init__(self, proxy: _LegacyProxy, accepted: socket.socket, source: SourceAddress) -> None:
         self.accepted: Final = accepted
         self._proxy = proxy
-        self._source = source
+        self.source = source
         self._identity = ""
         self._addresses = list(proxy.settings.connect)
         self._since = asyncio.get_running_loop().time()
@@ -219,13 +242,32 @@ class _Connection:
         self._proxy.counters.connection_ended("reset", 0, 0)
         self._proxy.forget(self)
 
+    @property
+    def sent(self) -> int:
+        """Bytes from the local socket."""
+        return self.pipe.sent if self.pipe is not None else 0
+
+    @property
+    def received(self) -> int:
+        """Bytes for the local socket."""
+        return self.pipe.received if self.pipe is not None else 0
+
+    @property
+    def half_open(self) -> bool:
+        """Whether exactly one side has finished."""
+        return self.pipe is not None and self.pipe.half_open
+
+    def expire(self) -> None:
+        """Nothing has moved for too long."""
+        self.abort("idle for too long")
+
     def snapshot(self, role: Role) -> ConnectionSnapshot:
         """How it stands."""
-        sent, received = (self.pipe.sent, self.pipe.received) if self.pipe is not None else (0, 0)
+        sent, received = self.sent, self.received
         return ConnectionSnapshot(
             id=self._identity,
             peer="",
-            source=str(self._source),
+            source=str(self.source),
             target=", ".join(str(address) for address in self._proxy.settings.connect),
             state=ConnectionState.OPEN if self.pipe is not None else ConnectionState.CONNECTING,
             age_seconds=asyncio.get_running_loop().time() - self._since,
@@ -249,9 +291,9 @@ class _Connection:
             _connection_log,
             _level(end),
             "connection_closed",
-            f"{self._source} closed by the {closed_by}, {reason}",
+            f"{self.source} closed by the {closed_by}, {reason}",
             connection=self._identity,
-            source=str(self._source),
+            source=str(self.source),
             closed_by=closed_by,
             reason=reason,
             bytes_sent=end.bytes_sent,
@@ -269,7 +311,7 @@ class _Connection:
             self.pipe.start()
             return
         message = f"can't connect: {result}"
-        log_event(_connection_log, logging.WARNING, "connect_failed", message, source=str(self._source))
+        log_event(_connection_log, logging.WARNING, "connect_failed", message, source=str(self.source))
         if self._addresses:
             self.dial()
         else:
@@ -281,9 +323,9 @@ class _Connection:
             _connection_log,
             logging.INFO,
             "connection_opened",
-            f"{self._source} -> {', '.join(str(address) for address in self._proxy.settings.connect)}",
+            f"{self.source} -> {', '.join(str(address) for address in self._proxy.settings.connect)}",
             connection=self._identity,
-            source=str(self._source),
+            source=str(self.source),
         )
 
 

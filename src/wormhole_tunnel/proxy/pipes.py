@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import socket
 from contextlib import ExitStack
 
 from wormhole_tunnel.config.settings import TunnelSettings
 from wormhole_tunnel.errors import HandshakeError, LinkTimeoutError, ProtocolError, RecordError
+from wormhole_tunnel.net.addresses import SourceAddress
 from wormhole_tunnel.net.clock import now as read_clock
 from wormhole_tunnel.net.listen import Listener, OnAccept
 from wormhole_tunnel.net.pipe import Pipe, PipeEnd
+from wormhole_tunnel.net.socket_options import reset_on_close
 from wormhole_tunnel.observe.logs import get_logger, log_event
 from wormhole_tunnel.session import events
 from wormhole_tunnel.session.session import Session, SessionSettings
@@ -36,6 +39,13 @@ def open_listeners(settings: TunnelSettings, on_accept: OnAccept) -> list[Listen
             listeners.append(listener)
         opened.pop_all()
     return listeners
+
+
+def refuse(log: logging.Logger, sock: socket.socket, source: SourceAddress, event: str, reason: str) -> None:
+    """Reset a connection that was just accepted, and say why."""
+    log_event(log, logging.WARNING, event, f"{source} refused: {reason}", source=str(source), reason=reason)
+    reset_on_close(sock)
+    sock.close()
 
 
 def is_violation(error: ProtocolError | OSError | None) -> bool:

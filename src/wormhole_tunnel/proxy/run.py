@@ -1,6 +1,7 @@
 """Running tunnels in a process: event loop, start and end, and what signals ask for.
 
-SIGTERM and SIGINT drain, a second one ends at once. SIGHUP reads the key files again.
+SIGTERM and SIGINT drain, a second one ends at once. SIGHUP reads the key files and the
+configuration again.
 """
 
 from __future__ import annotations
@@ -10,17 +11,15 @@ import logging
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import uvloop
 
 from wormhole_tunnel import __version__
-from wormhole_tunnel.config.keysource import STANDARD_STREAM, load_keyring
+from wormhole_tunnel.config.keysource import load_keyring
 from wormhole_tunnel.config.options import Mode, Transport
 from wormhole_tunnel.config.settings import TunnelSettings
 from wormhole_tunnel.crypto.aead import self_test
-from wormhole_tunnel.errors import WormholeError
 from wormhole_tunnel.net.addresses import Address
 from wormhole_tunnel.net.listen import raise_descriptor_limit
 from wormhole_tunnel.net.tasks import Tasks
@@ -28,6 +27,7 @@ from wormhole_tunnel.observe.logs import get_logger, log_event
 from wormhole_tunnel.observe.snapshot import Observable
 from wormhole_tunnel.proxy.client import ClientProxy
 from wormhole_tunnel.proxy.legacy import LegacyClientProxy, LegacyServerProxy
+from wormhole_tunnel.proxy.reload import Reloader, Reread, reload_all
 from wormhole_tunnel.proxy.server import ServerProxy
 
 _log = get_logger("wormhole")
@@ -38,46 +38,26 @@ Proxy: TypeAlias = ClientProxy | ServerProxy | LegacyClientProxy | LegacyServerP
 Observe = Callable[[Sequence[Observable]], AbstractAsyncContextManager[object]]
 
 
-def run(tunnels: list[TunnelSettings], observe: Observe | None = None) -> int:
+def run(tunnels: list[TunnelSettings], observe: Observe | None = None, reread: Reread | None = None) -> int:
     """Run every tunnel until a signal; returns the exit code. Raises WormholeError where one can't start.
 
-    `observe` is entered once the proxies listen, and left before they end: it lets somebody look at them.
+    `observe` is entered once the proxies listen, and left before they end: it lets somebody look at them. `reread` gives
+    the settings as they are at SIGHUP; without it only the key files are read again.
     """
     self_test()
     raise_descriptor_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(tunnels, observe))
-
-
-@dataclass(frozen=True, slots=True)
-class Tunnel:
-    """A proxy that runs, and what it was made from."""
-
-    settings: TunnelSettings
-    proxy: Proxy
-
-    def reload(self) -> None:
-        """Read the key file again; a broken one is reported, and the old keys stay."""
-        if self.settings.key_file == STANDARD_STREAM:
-            log_event(_log, logging.WARNING, "reload_skipped", "a key from standard input can't be read again")
-            return
-        try:
-            keyring = load_keyring(self.settings.key_file)
-        except WormholeError as error:
-            log_event(_log, logging.ERROR, "reload_failed", f"nothing changes, the old keys stay: {error}")
-            return
-        self.proxy.reload(keyring)
-        names = ", ".join(key.name for key in keyring)
-        log_event(_log, logging.INFO, "reloaded", f"{self.settings.key_file} read again, keys: {names}", keys=names)
+        return runner.run(_serve(tunnels, observe, reread))
 
 
 class Signals:
     """What signals have asked for: `stopping` is set by the first that stops, `hurrying` by the second."""
 
-    def __init__(self) -> None:
+    def __init__(self, reread: Reread | None) -> None:
         self.stopping = asyncio.Event()
         self.hurrying = asyncio.Event()
-        self.tunnels: list[Tunnel] = []
+        self.tunnels: list[Reloader] = []
+        self._reread = reread
         loop = asyncio.get_running_loop()
         for number in _STOP_SIGNALS:
             loop.add_signal_handler(number, self._stop)
@@ -87,19 +67,19 @@ class Signals:
         (self.hurrying if self.stopping.is_set() else self.stopping).set()
 
     def _reload(self) -> None:
-        for tunnel in self.tunnels:
-            tunnel.reload()
+        reload_all(self.tunnels, self._reread)
 
 
-async def _serve(tunnels: list[TunnelSettings], observe: Observe | None) -> int:
-    signals = Signals()
+async def _serve(tunnels: list[TunnelSettings], observe: Observe | None, reread: Reread | None) -> int:
+    signals = Signals(reread)
+    proxies: list[Proxy] = []
     async with AsyncExitStack() as stack:
         for settings in tunnels:
             proxy = _proxy(settings)
             await stack.enter_async_context(proxy)
-            signals.tunnels.append(Tunnel(settings, proxy))
+            proxies.append(proxy)
+            signals.tunnels.append(Reloader(settings, proxy))
             _log_start(settings, proxy.addresses)
-        proxies = [tunnel.proxy for tunnel in signals.tunnels]
         if observe is not None:
             await stack.enter_async_context(observe(proxies))
         await signals.stopping.wait()
@@ -138,7 +118,7 @@ def _proxy(settings: TunnelSettings) -> Proxy:
 
 def _log_start(settings: TunnelSettings, addresses: list[Address]) -> None:
     listening = ", ".join(str(address) for address in addresses)
-    target = ", ".join(str(address) for address in settings.connect)
+    target = ", ".join([*map(str, settings.connect), *(service.name for service in settings.services)])
     kind, other = ("server proxy", "server") if settings.mode is Mode.SERVER else ("client proxy", "server proxy")
     message = f"wormhole {__version__} {kind} listens on {listening}, {other} is {target}"
     log_event(_log, logging.INFO, "started", message, version=__version__, mode=settings.mode.value, listen=listening)

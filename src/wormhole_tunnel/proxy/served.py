@@ -18,7 +18,7 @@ from wormhole_tunnel.observe.snapshot import PeerSnapshot, PeerState
 from wormhole_tunnel.proxy import report
 from wormhole_tunnel.proxy.farewell import Farewell
 from wormhole_tunnel.proxy.pipes import apply_stream_event, connection_id, log_end, log_start, reset_all
-from wormhole_tunnel.proxy.upstreams import Connected, Connecting
+from wormhole_tunnel.proxy.upstreams import Connecting, Upstreams
 from wormhole_tunnel.session import events
 from wormhole_tunnel.session.session import Session
 from wormhole_tunnel.session.stream import Stream
@@ -51,8 +51,8 @@ class ServedOwner(Protocol):
     def admit(self) -> ResetCode | None:
         """Why one more stream is refused, if it is."""
 
-    def connect(self, done: Connected) -> Connecting:
-        """Begin to connect a server."""
+    def service(self, name: str) -> Upstreams | None:
+        """The servers of a service, if it is offered."""
 
     def session_ended(self, served: ServedSession) -> None:
         """The session is over and has given everything back."""
@@ -196,7 +196,14 @@ class ServedSession:
         if refusal is not None:
             pipe.abort(refusal)
             return
-        self._connections[stream.id] = self._owner.connect(lambda result: self._connected(pipe, stream, result))
+        servers = self._owner.service(stream.service)
+        if servers is None:
+            name = repr(stream.service) if stream.service else "no service by name"
+            message = f"{pipe.source} wants {name}, which is not offered"
+            log_event(_conn_log, logging.WARNING, "service_denied", message, connection=pipe.label)
+            pipe.abort(ResetCode.DENIED)
+            return
+        self._connections[stream.id] = servers.connect(lambda result: self._connected(pipe, stream, result))
 
     def _connected(self, pipe: Pipe, stream: Stream, result: socket.socket | DialError) -> None:
         if isinstance(result, DialError):

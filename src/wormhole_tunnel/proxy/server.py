@@ -7,6 +7,7 @@ import logging
 import os
 import random
 import socket
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -28,11 +29,14 @@ from wormhole_tunnel.observe.counters import Counters, HandshakeResult
 from wormhole_tunnel.observe.logs import get_logger, log_event
 from wormhole_tunnel.observe.snapshot import Phase, ProxySnapshot, Role
 from wormhole_tunnel.proxy import report
+from wormhole_tunnel.proxy.access import Access
 from wormhole_tunnel.proxy.gate import Gate
 from wormhole_tunnel.proxy.lifecycle import Emptiness, Lifecycle, drain
-from wormhole_tunnel.proxy.pipes import is_violation, open_listeners, session_settings
+from wormhole_tunnel.proxy.pipes import is_violation, open_listeners, refuse, session_settings
+from wormhole_tunnel.proxy.reaper import Reaper
 from wormhole_tunnel.proxy.served import ServedSession
-from wormhole_tunnel.proxy.upstreams import Connected, Connecting, Upstreams, UpstreamSettings
+from wormhole_tunnel.proxy.services import Services
+from wormhole_tunnel.proxy.upstreams import Upstreams
 from wormhole_tunnel.session import events
 from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.session.host import HandshakeLimitedError, HostSettings, SessionHost
@@ -61,6 +65,7 @@ class ServerProxy:
         self.counters = Counters()
         self.lifecycle = Lifecycle()
         self._pipes: set[Pipe] = set()
+        self._access = Access(settings)
         self._listeners: list[Listener] = []
         self._served: dict[Session, ServedSession] = {}
 
@@ -83,8 +88,9 @@ class ServerProxy:
             self._keyring, os.urandom(INSTANCE_SIZE), host_settings, self._buffers, SystemKeyGenerator(), clock.unix_ms
         )
         self._listeners = open_listeners(settings, self._accept)
-        upstream_settings = UpstreamSettings(settings.connect_timeout, settings.prefer, settings.health_interval)
-        self._upstreams = Upstreams(settings.connect, upstream_settings, Dialer(Resolver(), self._tasks))
+        self._dialer = Dialer(Resolver(), self._tasks)
+        self._services = Services(settings, self._dialer)
+        self._reaper = Reaper(self._pipes, settings)
         self.lifecycle.enter(Phase.SERVING)
         return self
 
@@ -99,7 +105,8 @@ class ServerProxy:
         await self._end_sessions()
         for pipe in list(self._pipes):
             pipe.abort(ResetCode.DRAINING)
-        self._upstreams.close()
+        self._services.close()
+        self._reaper.close()
         await self._tasks.close()
         self.lifecycle.enter(Phase.STOPPED)
 
@@ -128,6 +135,13 @@ class ServerProxy:
             if served is not None:
                 served.revoke()
 
+    def apply(self, settings: TunnelSettings) -> None:
+        """Limits, access, services and what servers are told are these from now on; open connections stay."""
+        self._services.close()
+        self._settings = self._access.settings = settings
+        self._services = Services(settings, self._dialer)
+        self._reaper.apply(settings)
+
     @property
     def addresses(self) -> list[Address]:
         """Where it listens, with the real ports."""
@@ -136,10 +150,17 @@ class ServerProxy:
     # --- links ----------------------------------------------------------------------------------------------------------
 
     def _accept(self, sock: socket.socket, source: SourceAddress) -> None:
+        refusal = self._access.refusal(source)
+        if refusal is not None:
+            self.counters.handshakes[HandshakeResult.DENIED] += 1
+            refuse(_log, sock, source, "link_denied", refusal.value)
+            return
         set_link_options(sock)
         link = ServerLink(self._host, self._buffers, clock.now())
         driver = LinkDriver(self._loop, sock, link, self)
         driver.source = source
+        self._access.enter(source)
+        driver.released = partial(self._access.leave, source)
         driver.tally = self.counters.links
         self.counters.links.begin(link)
         self._gate.enter(driver, source)
@@ -232,9 +253,9 @@ class ServerProxy:
         full = open_streams > self._settings.max_connections or self._buffers.exhausted
         return ResetCode.LIMIT if full else None
 
-    def connect(self, done: Connected) -> Connecting:
-        """Begin to connect a server."""
-        return self._upstreams.connect(done)
+    def service(self, name: str) -> Upstreams | None:
+        """The servers of a service, if it is offered."""
+        return self._services.find(name)
 
     def pipe_began(self, pipe: Pipe) -> None:
         """A stream was opened."""
