@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
 from tests.process.conftest import MakeTunnel
+from tests.support.bulk import transfer, with_echo
 from tests.support.proxies import Proxy
-from tests.support.servers import CHUNK, Server, connect, echo, exchange, pieces, receive, receive_all
+from tests.support.servers import Server, connect, echo, exchange, receive, receive_all
 from tests.support.tunnel import Tunnel
 from tests.support.waiting import wait_until
 
@@ -24,28 +22,6 @@ ABREAST = 50
 SIZE_EACH = 2 * MIB
 MEMORY_ALLOWED = 16 * MIB  # growth that allocators may show after thousands of connections
 FEW_DESCRIPTORS = 40
-
-_T = TypeVar("_T")
-
-
-async def echo_stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Say what is said, to its end."""
-    while data := await reader.read(4 * CHUNK):
-        writer.write(data)
-        await writer.drain()
-    writer.close()
-
-
-def with_echo(folder: Path, work: Callable[[Tunnel], Awaitable[_T]]) -> _T:
-    """Do something with a tunnel to an echo server of this event loop."""
-
-    async def scenario() -> _T:
-        async with await asyncio.start_server(echo_stream, "127.0.0.1", 0, backlog=AT_ONCE) as server:
-            port = server.sockets[0].getsockname()[1]
-            with Tunnel(folder, f"127.0.0.1:{port}") as tunnel:
-                return await work(tunnel)
-
-    return asyncio.run(scenario())
 
 
 async def say_and_hear(port: int, number: int, everyone: asyncio.Barrier | None = None) -> None:
@@ -102,32 +78,9 @@ def _has_at_most(proxy: Proxy, descriptors: int) -> bool:
     return proxy.descriptors() <= descriptors
 
 
-async def _send(writer: asyncio.StreamWriter, seed: int) -> bytes:
-    total = hashlib.sha256()
-    for piece in pieces(seed, SIZE_EACH):
-        total.update(piece)
-        writer.write(piece)
-        await writer.drain()
-    writer.write_eof()
-    return total.digest()
-
-
-async def _receive(reader: asyncio.StreamReader) -> bytes:
-    total = hashlib.sha256()
-    while piece := await reader.read(4 * CHUNK):
-        total.update(piece)
-    return total.digest()
-
-
 def test_bulk_over_many_connections_arrives_as_it_was_sent(tmp_path: Path) -> None:
-    async def transfer(port: int, seed: int) -> bool:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        sent, received = await asyncio.gather(_send(writer, seed), _receive(reader))
-        writer.close()
-        return sent == received
-
     async def fifty(tunnel: Tunnel) -> list[bool]:
-        return await asyncio.gather(*(transfer(tunnel.port, seed) for seed in range(ABREAST)))
+        return await asyncio.gather(*(transfer(tunnel.port, seed, SIZE_EACH) for seed in range(ABREAST)))
 
     assert all(with_echo(tmp_path, fifty))
 

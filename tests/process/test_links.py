@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,6 +16,19 @@ from tests.support.servers import CHUNK, Server, connect, echo, exchange, pieces
 
 EARLY_DATA = 64 << 10  # bytes that a waiting client may hand over
 KERNEL_BUFFERS = 16 << 20  # bytes, generously: what a client can send before it notices that nobody reads
+
+
+@pytest.fixture(scope="module", autouse=True)
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, Proxy]]:
+    """Two proxies with a key each. They try in vain for ten seconds, so they begin before the module's other tests."""
+    folder = tmp_path_factory.mktemp("strangers")
+    (folder / "other").mkdir()
+    key, other = str(make_key(folder)), str(make_key(folder / "other"))
+    with (
+        Proxy(folder, "far", "-S", "-k", key) as far,
+        Proxy(folder, "near", "-k", other, "-s", far.address) as near,
+    ):
+        yield near, far
 
 
 def send_until_stuck(sock: socket.socket) -> int:
@@ -67,17 +81,6 @@ def test_without_resumption_a_lost_link_resets_its_clients_and_the_next_carries_
         assert exchange(near.port, b"again") == b"again"
 
 
-def test_another_key_is_a_warning_that_says_what_silence_can_mean(tmp_path: Path, key: str) -> None:
-    (tmp_path / "other").mkdir()
-    other = str(make_key(tmp_path / "other"))
-    with (
-        Proxy(tmp_path, "far", "-S", "-k", key) as far,
-        Proxy(tmp_path, "near", "-k", other, "-s", f"127.0.0.1:{far.port}") as near,
-    ):
-        far.wait_for("it gets no answer")
-        near.wait_for("no answer to the handshake: another key")
-
-
 def test_a_link_may_be_a_unix_socket(tmp_path: Path, key: str) -> None:
     link = f"unix:{tmp_path / 'link'}"
     with (
@@ -94,3 +97,9 @@ def test_the_tunnel_survives_a_peer_that_talks_nonsense(make_tunnel: MakeTunnel)
     with connect(tunnel.server.port) as stranger:
         stranger.sendall(b"GET / HTTP/1.1\r\n\r\n" * 100)
         assert exchange(tunnel.port, b"hello") == b"hello"
+
+
+def test_another_key_is_a_warning_that_says_what_silence_can_mean(strangers: tuple[Proxy, Proxy]) -> None:
+    near, far = strangers
+    far.wait_for("it gets no answer")
+    near.wait_for("no answer to the handshake: another key")

@@ -24,7 +24,8 @@ _PICTURE: Final = (
     "│ clients ├──────┤ client proxy ╞═══════════╡ server proxy ├──────┤ server │",
     "╰─────────╯ plain╰──────────────╯ encrypted ╰──────────────╯plain ╰────────╯",
 )
-_PLAIN_PICTURE: Final = "clients -- plain -- client proxy == encrypted == server proxy -- plain -- server"
+_PLAIN_PICTURE: Final = "clients --- client proxy === encrypted === server proxy --- server"
+_NARROW_PICTURE: Final = "clients -- client proxy == server proxy -- server"
 
 
 class Display:
@@ -46,7 +47,7 @@ class Display:
             for row in _PICTURE:
                 self.line(f" {self._paint_picture(row)}")
         else:
-            self.line(_PLAIN_PICTURE)
+            self.line(_PLAIN_PICTURE if self.width > len(_PLAIN_PICTURE) else _NARROW_PICTURE)
 
     def _paint_picture(self, row: str) -> str:
         for word in ("═══════════", "encrypted"):
