@@ -49,7 +49,14 @@ def wanted_by_lock(pyproject: dict[str, Any]) -> dict[str, list[str]]:
     extras = [requirement for extra in pyproject["project"]["optional-dependencies"].values() for requirement in extra]
     groups = pyproject["dependency-groups"]
     build = pyproject["build-system"]["requires"]
-    return {"core": core, "all": core + extras, "dev": core + extras + build + groups["dev"], "lock": groups["lock"]}
+    return {
+        "core": core,
+        "all": core + extras,
+        "dev": core + extras + build + groups["dev"],
+        "build": build + groups["build"],
+        "fuzz": groups["fuzz"],
+        "lock": groups["lock"],
+    }
 
 
 def main() -> int:

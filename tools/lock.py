@@ -16,6 +16,8 @@ LOCKS: dict[str, list[str]] = {
     "core": ["pyproject.toml"],
     "all": ["pyproject.toml", "--all-extras"],
     "dev": ["pyproject.toml", "--all-extras", "--group", "dev"],
+    "build": ["--group", "build"],
+    "fuzz": ["--group", "fuzz"],
     "lock": ["--group", "lock"],
 }
 COMPILE = [
