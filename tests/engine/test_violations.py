@@ -96,7 +96,9 @@ def test_open_to_a_client() -> None:
 
 def test_opened_to_a_server() -> None:
     world = World().connect()
-    mine, _ = open_pair(world)
+    world.server.accept = False
+    mine = world.open()
+    world.settle()
     say(world, world.client, frames.pack_opened(mine.id))
     assert "OPENED" in error_of(world.server)
 
