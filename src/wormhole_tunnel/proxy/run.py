@@ -29,7 +29,10 @@ from wormhole_tunnel.proxy.client import ClientProxy
 from wormhole_tunnel.proxy.legacy import LegacyClientProxy, LegacyServerProxy
 from wormhole_tunnel.proxy.reload import Reloader, Reread, reload_all
 from wormhole_tunnel.proxy.server import ServerProxy
+from wormhole_tunnel.wire.negotiation import FramingMode
 
+_SECONDS_A_DAY: Final = 86_400
+_GIGABYTE: Final = 10**9
 _log = get_logger("wormhole")
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 FORCED: Final = 3  # the exit code when connections had to be reset
@@ -80,6 +83,7 @@ async def _serve(tunnels: list[TunnelSettings], observe: Observe | None, reread:
             proxies.append(proxy)
             signals.tunnels.append(Reloader(settings, proxy))
             _log_start(settings, proxy.addresses)
+            _log_cost(settings)
         if observe is not None:
             await stack.enter_async_context(observe(proxies))
         await signals.stopping.wait()
@@ -114,6 +118,14 @@ def _proxy(settings: TunnelSettings) -> Proxy:
     if settings.mode is Mode.SERVER:
         return ServerProxy(settings, keyring)
     return ClientProxy(settings, keyring)
+
+
+def _log_cost(settings: TunnelSettings) -> None:
+    """Constant framing uses its bandwidth whether there is data or not; who turned it on should know how much."""
+    if settings.framing is FramingMode.CONSTANT and settings.mode is Mode.CLIENT:
+        a_day = settings.rate * _SECONDS_A_DAY * settings.links / _GIGABYTE
+        message = f"constant framing sends about {a_day:.1f} GB a day each way to each server proxy, idle or not"
+        log_event(_log, logging.INFO, "constant_framing", message, rate=settings.rate, interval=settings.interval)
 
 
 def _log_start(settings: TunnelSettings, addresses: list[Address]) -> None:
