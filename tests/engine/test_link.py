@@ -93,6 +93,36 @@ def test_a_slow_path_gets_smaller_records() -> None:
     assert len(record) < 2 * MIN_PACED_RECORD
 
 
+def test_bulk_waits_when_the_path_holds_no_more() -> None:
+    world = World()
+    world.dial()
+    link = world.client.link
+    assert link is not None
+    may_wait = [link.bulk_may_wait]  # no session yet
+    world.settle()
+    mine, _ = open_pair(world)
+    pump(world, mine, bytes(1_000_000))
+    world.pass_time(0.1)
+    may_wait.append(link.bulk_may_wait)
+    while world.write(world.client, mine, bytes(MAX_RECORD_WIRE)):
+        world.client.output()
+    may_wait.append(link.bulk_may_wait)
+    assert may_wait == [False, False, True]
+
+
+def test_closing_gives_back_what_the_socket_did_not_take() -> None:
+    world = World(settings=SessionSettings(resume_timeout=0)).connect()
+    mine, _ = open_pair(world)
+    world.write(world.client, mine, bytes(60_000))
+    link = world.client.link
+    assert link is not None
+    assert link.data_to_send(world.now) is not None
+    link.data_sent(1000)
+    assert world.buffers.records.in_use == 1
+    link.close()
+    assert world.buffers.used == 0
+
+
 def test_the_trace_names_each_record_with_its_sizes() -> None:
     world = World()
     trace = Trace()

@@ -56,14 +56,15 @@ def test_records_come_whole_out_of_any_pieces(sizes: list[int], piece: int) -> N
 
 def test_what_is_left_of_a_large_buffer_is_moved_to_its_front() -> None:
     inbox, _ = new_inbox()
-    wire = memoryview(sealed([MAX_RECORD_PAYLOAD, 50_000, 10]))
-    for start in range(0, len(wire), BUFFER_SIZE + 20_000):
-        part = wire[start : start + BUFFER_SIZE + 20_000]
-        space = inbox.space()
-        space[: len(part)] = part
-        inbox.filled(len(part))
-        drain(inbox)
-    assert not inbox.partial
+    wire = sealed([MAX_RECORD_PAYLOAD, 300, 50_000])
+    space = inbox.space()
+    space[: len(wire) - 10] = wire[:-10]
+    inbox.filled(len(wire) - 10)
+    assert drain(inbox) == [(0, MAX_RECORD_PAYLOAD), (1, 300)]
+    assert len(inbox.space()) == 2 * BUFFER_SIZE - 50_000 - 16 + 10
+    inbox.space()[:10] = wire[-10:]
+    inbox.filled(10)
+    assert drain(inbox) == [(2, 50_000)]
 
 
 def test_an_idle_inbox_holds_no_buffer_and_a_partial_record_one() -> None:

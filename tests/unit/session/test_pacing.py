@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wormhole_tunnel.limits import MAX_RECORD_WIRE, MIN_PACED_RECORD, PACED_RECORD_TIME
-from wormhole_tunnel.session.pacing import RecordPacer, Ticker
+from wormhole_tunnel.limits import INTERACTIVE_IN_FLIGHT, MAX_RECORD_WIRE, MIN_PACED_RECORD, PACED_RECORD_TIME
+from wormhole_tunnel.session.pacing import InFlightLimit, RecordPacer, Ticker
 
 
 def test_a_tick_is_taken_once_and_not_before_its_time() -> None:
@@ -72,3 +72,27 @@ def test_an_acknowledgement_in_no_time_tells_no_rate() -> None:
     pacer = RecordPacer()
     pacer.path_full()
     assert pacer.delivered(1000, 0.0) == MAX_RECORD_WIRE
+
+
+def test_a_path_of_which_nothing_is_known_may_hold_the_least() -> None:
+    limit = InFlightLimit()
+    limit.delivered(1_000_000, 0.0)
+    assert limit.limit(10.0) == INTERACTIVE_IN_FLIGHT
+
+
+def test_as_much_may_be_under_way_as_the_path_holds_and_a_little() -> None:
+    limit = InFlightLimit()
+    limit.delivered(1_000_000, 0.1)
+    assert limit.limit(0.2) == pytest.approx(2_500_000)
+    assert limit.limit(0.001) == INTERACTIVE_IN_FLIGHT
+
+
+def test_a_rate_that_is_not_reached_again_is_forgotten_slowly() -> None:
+    limit = InFlightLimit()
+    limit.delivered(1_000_000, 0.1)
+    limit.delivered(1, 0.1)
+    after_one = limit.limit(0.2)
+    assert 2_400_000 < after_one < 2_500_000
+    for _ in range(500):
+        limit.delivered(1, 0.1)
+    assert limit.limit(0.2) == INTERACTIVE_IN_FLIGHT
