@@ -93,6 +93,6 @@ class ClientLink(Link):
                 return events.SessionRefused(another_instance=False)
             if isinstance(frame, frames.Resumed):
                 check_resumed(session, self.established.transcript, frame)
-                session.resume_from(frame.rx_next)
+                session.resume_from(frame.rx_next, self.now)
                 return self._attach(session, resumed=True)
         raise FrameError(f"{type(frame).__name__} is not what a server begins with")

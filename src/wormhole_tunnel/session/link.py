@@ -212,6 +212,7 @@ class Link(ABC):
         outbound = session.outbound
         newest = outbound.acknowledge(rx_next)
         if newest is not None:
+            session.fruitless_links = 0
             length = outbound.retention.delivered - newest.delivered_before
             seconds = self.now - newest.sealed_at
             outbound.limit_record(self.pacer.delivered(length, seconds))
@@ -320,9 +321,9 @@ class Link(ABC):
     def _suspect_at(self) -> float:
         """When data will have been unacknowledged, without a byte heard, for long enough to dial a spare link."""
         oldest = self.session.outbound.retention.oldest if self.session is not None else None
-        if oldest is None or self._stall_reported or self.state is not LinkState.UP:
+        if self.session is None or oldest is None or self._stall_reported or self.state is not LinkState.UP:
             return math.inf
-        return self.liveness.suspect_at(oldest.sealed_at)
+        return self.liveness.suspect_at(oldest.sealed_at, self.session.fruitless_links)
 
     def handle_deadline(self, now: float) -> None:
         """Raises LinkTimeoutError when the peer has been silent for too long; afterwards pull `data_to_send` as usual."""

@@ -12,6 +12,7 @@ from wormhole_tunnel import limits
 from wormhole_tunnel.wire.frames import pack_ping, pack_pong
 
 _MEASURE_EVERY: Final = 1.0  # seconds between pings that ride along with data, for the round trip
+_PATIENCE_DOUBLES: Final = 4  # times at the most; DEAD_AFTER ends what takes longer
 _SMOOTHING: Final = 0.125  # RFC 6298's alpha
 
 
@@ -107,9 +108,14 @@ class Liveness:
 
     # --- suspicion and death --------------------------------------------------------------------------------------------
 
-    def suspect_at(self, unacknowledged_since: float) -> float:
-        """When to dial a spare link, with data unacknowledged since then and no byte heard meanwhile."""
+    def suspect_at(self, unacknowledged_since: float, fruitless_links: int = 0) -> float:
+        """When to dial a spare link, with data unacknowledged since then and no byte heard meanwhile.
+
+        Where even one record takes longer than that, each new link would be given up before its first is through. So
+        patience doubles with each link, of which this is one, that nothing has come of.
+        """
         patience = max(limits.SPARE_AFTER, limits.SPARE_ROUND_TRIPS * self.round_trip)
+        patience *= 1 << min(max(fruitless_links - 1, 0), _PATIENCE_DOUBLES)
         return max(unacknowledged_since, self.heard_at, self.drained_at) + patience
 
     def dead(self, now: float) -> bool:

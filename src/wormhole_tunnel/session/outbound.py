@@ -215,10 +215,10 @@ class Outbound:
             return None
         return self.retention.acknowledge(rx_next)
 
-    def resend(self) -> None:
+    def resend(self, now: float) -> None:
         """Queue every unacknowledged frame again, for a new link; its acknowledgements count from here."""
         self._sent_on_link = self.retention.acknowledged
-        self._resend = self.retention.unacknowledged()
+        self._resend = self.retention.resend(now)
 
     def clear(self) -> None:
         """Give all memory back: the session has ended."""

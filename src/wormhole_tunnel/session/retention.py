@@ -93,8 +93,10 @@ class Retention:
             newest.release(self._buffers)
         return newest
 
-    def unacknowledged(self) -> deque[tuple[memoryview, int]]:
+    def resend(self, now: float) -> deque[tuple[memoryview, int]]:
         """Every kept frame that the peer has not, in order: for each record its frames and the number behind them."""
+        for chunk in self._chunks:
+            chunk.sealed_at, chunk.delivered_before = now, self.delivered
         return deque((chunk.frames_from(self.acknowledged), chunk.end) for chunk in self._chunks)
 
     def clear(self) -> None:

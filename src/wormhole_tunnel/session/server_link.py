@@ -75,7 +75,7 @@ class ServerLink(Link):
         session.generation = frame.generation
         former = session.link
         session.fence(self.now)
-        session.resume_from(frame.rx_next)
+        session.resume_from(frame.rx_next, self.now)
         self._opening = frames.pack_resumed(make_resumed(session, established.transcript))
         if former is not None:
             self._events.append(events.Fenced(former))

@@ -85,6 +85,7 @@ class Session:
         self.closing = False  # CLOSE was said
         self.late_frames = 0  # for streams that had ended
         self.round_trip = 0.0
+        self.fruitless_links = 0  # how many have come up since the peer last acknowledged anything
         self._acknowledged_at = 0.0
         self._unacknowledged_bytes = 0
         self._ack_deadline: float | None = None
@@ -127,6 +128,7 @@ class Session:
         """Run on this link from now on."""
         self.link = link
         self.state = SessionState.UP
+        self.fruitless_links += 1
 
     def detach(self, now: float) -> None:
         """The link is gone; wait for the next."""
@@ -363,12 +365,14 @@ class Session:
         self._ack_deadline = None
         return frames.pack_ack(self.rx_next)
 
-    def resume_from(self, rx_next: int) -> None:
+    def resume_from(self, rx_next: int, now: float) -> None:
         """The peer has every frame below `rx_next`: send all others again. Raises FrameError when it can't be so."""
         if not self.outbound.retention.acknowledged <= rx_next <= self.outbound.next_number:
             raise FrameError("the peer claims frames that were not sent, or forgot some it had")
+        if rx_next > self.outbound.retention.acknowledged:
+            self.fruitless_links = 0
         self.outbound.retention.acknowledge(rx_next)
-        self.outbound.resend()
+        self.outbound.resend(now)
         self._ack_deadline = None  # RESUME or RESUMED has said it
         self._unacknowledged_bytes = 0
 
