@@ -186,10 +186,10 @@ class Pipe:
             return False
         session.commit(stream, length)
         self.sent += length
-        self._bulk = length >= _MORE_LIKELY or length == len(space)
+        was_bulk, self._bulk = self._bulk, length >= _MORE_LIKELY or length == len(space)
         if self._bulk:
             return True
-        if self.pump is not None:
+        if self.pump is not None and not was_bulk:  # the end of a large piece is no question
             self.pump.read_little()
         self._watch()
         return False
