@@ -166,8 +166,8 @@ def test_each_limit_of_the_guide_is_the_code_s() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_each_option_that_a_document_names_exists(document: Path) -> None:
     known = {flag for option in OPTIONS for flag in option.flags} | {"--help", "--version"}
-    keygen = set(re.findall(r'"(--[\w-]+)"', (SOURCE / "cli" / "keygen.py").read_text()))
-    assert set(re.findall(r"`(--[\w-]+)", document.read_text())) <= known | keygen
+    commands = {flag for path in SOURCE.glob("cli/**/*.py") for flag in re.findall(r'"(--[\w-]+)"', path.read_text())}
+    assert set(re.findall(r"`(--[\w-]+)", document.read_text())) <= known | commands
 
 
 def test_each_event_of_the_guide_is_logged_somewhere() -> None:

@@ -8,6 +8,7 @@ What follows a slash is a regular expression that the message must contain.
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -74,7 +75,9 @@ def _parse_directive(directive: str) -> tuple[str, int]:
 
 def _compile(expression: str) -> re.Pattern[str]:
     try:
-        return re.compile(expression)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what a later Python might read differently
+            return re.compile(expression)
     except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(f"log filter: {expression!r} after the slash is no regular expression: {error}") from error
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from typing import Final
 
 from wormhole_tunnel.errors import AddressError
@@ -16,6 +17,7 @@ from wormhole_tunnel.net.addresses import TcpAddress, is_local, parse_address
 
 _BEARER: Final = "bearer"
 _BASIC: Final = "basic"
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::\d+)?", re.ASCII | re.IGNORECASE)
 
 
 def presents_token(authorization: str, token: str) -> bool:
@@ -40,13 +42,12 @@ def _password(credentials: str) -> str:
 
 
 def names_this_host(host: str) -> bool:
-    """Whether a Host header names a loopback address."""
+    """Whether a Host header names a loopback address (RFC 9110, section 7.2)."""
+    match = _HOST.fullmatch(host)
+    if match is None:
+        return False
     try:
-        address = parse_address(host if _has_port(host) else f"{host}:80")
+        address = parse_address(f"{match[1]}:80")
     except AddressError:
         return False
     return isinstance(address, TcpAddress) and is_local(address)
-
-
-def _has_port(host: str) -> bool:
-    return ":" in host.rpartition("]")[2]
