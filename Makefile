@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 PYTEST := $(BIN)/python -m pytest
+CORE := crypto keys session wire
 
 # What a run may be given: `make test ARGS="-k frames"`, `make fuzz FUZZ_EXAMPLES=100000`, `make soak SOAK_SECONDS=3600`.
 ARGS ?=
@@ -12,7 +13,7 @@ FUZZ_EXAMPLES ?= 2000
 SOAK_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check fmt e2e fuzz soak bench coverage dist lock clean
+.PHONY: help venv demo test check fmt e2e fuzz soak bench coverage core dist lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -58,6 +59,11 @@ bench: $(STAMP) ## Measure against other tunnels, side by side
 
 coverage: $(STAMP) ## Run the tests and show which branches they miss, processes included
 	@$(PYTEST) --cov --cov-report=term $(ARGS)
+
+# The core decides everything that an attacker can reach, so no branch of it may go untested.
+core: $(STAMP) ## Run the tests of the sans-I/O core, and fail if they miss one of its branches
+	@$(PYTEST) $(CORE:%=tests/unit/%) tests/engine --ignore=tests/engine/resume/test_explorer.py \
+		$(CORE:%=--cov=wormhole_tunnel.%) --cov-branch --cov-report=term --cov-fail-under=100 $(ARGS)
 
 dist: $(STAMP) ## Build wheel and sdist twice, compare, and put them in dist/
 	@$(BIN)/python tools/build_dist.py
