@@ -27,6 +27,7 @@ from wormhole_tunnel.observe.snapshot import Phase, ProxySnapshot, Role
 from wormhole_tunnel.proxy import report
 from wormhole_tunnel.proxy.access import Access, Refusal
 from wormhole_tunnel.proxy.embedded import STREAM_LIMIT, EmbeddedPipe, Streams
+from wormhole_tunnel.proxy.introduction import Hall
 from wormhole_tunnel.proxy.lifecycle import Emptiness, Lifecycle, drain
 from wormhole_tunnel.proxy.links import UplinkSettings
 from wormhole_tunnel.proxy.pipes import connection_id, log_end, log_start, open_listeners, refuse, session_settings
@@ -62,6 +63,7 @@ class ClientProxy:
         self._pipes: set[Pipe] = set()
         self._sources: dict[Pipe, SourceAddress] = {}
         self._access = Access(settings)
+        self._hall = Hall(self._begin, self._no_header)
         self._waiting: deque[Pipe] = deque()  # for a session
         self._unopened: deque[tuple[float, Pipe]] = deque()  # oldest first, with their deadlines
         self._sweep: asyncio.TimerHandle | None = None
@@ -126,6 +128,7 @@ class ClientProxy:
         self._reaper.apply(settings)
 
     def _close_listeners(self) -> None:
+        self._hall.close()
         for listener in self._listeners:
             listener.close()
 
@@ -169,10 +172,18 @@ class ClientProxy:
     # --- clients --------------------------------------------------------------------------------------------------------
 
     def _accept(self, sock: socket.socket, source: SourceAddress) -> None:
-        if self._access.allows(source):
-            self._begin(sock, source)
-        else:
+        if not self._access.allows(source):
             self._refuse(sock, source, ResetCode.DENIED, Refusal.NOT_ALLOWED.value)
+        elif not self._settings.accept_proxy:
+            self._begin(sock, source)
+        elif self._hall.full:
+            self._refuse(sock, source, ResetCode.LIMIT, "too many have sent no PROXY protocol header yet")
+        else:
+            self._hall.enter(sock, source)
+
+    def _no_header(self) -> None:
+        self.counters.opened += 1
+        self.counters.connection_ended(ResetCode.PROTOCOL.name.lower(), 0, 0)
 
     def _begin(self, sock: socket.socket, source: SourceAddress, first: bytes = b"") -> None:
         """A client from `source`, of whom `first` has been read already."""

@@ -7,10 +7,13 @@ import logging
 import socket
 from typing import Final, Protocol
 
+from wormhole_tunnel.config.options import ProxyHeader
 from wormhole_tunnel.net import clock
+from wormhole_tunnel.net.addresses import SourceAddress, source_address
 from wormhole_tunnel.net.dial import DialError, DialReason
 from wormhole_tunnel.net.link import LinkDriver
 from wormhole_tunnel.net.pipe import Pipe, PipeEnd
+from wormhole_tunnel.net.proxy_protocol import pack_v1, pack_v2
 from wormhole_tunnel.net.pump import Pump
 from wormhole_tunnel.observe.counters import Counters
 from wormhole_tunnel.observe.logs import get_logger, log_event
@@ -47,6 +50,10 @@ class ServedOwner(Protocol):
 
     def pipe_ended(self, pipe: Pipe) -> None:
         """It has ended, and so has its connection."""
+
+    @property
+    def send_proxy(self) -> ProxyHeader:
+        """Which header a server gets."""
 
     def admit(self) -> ResetCode | None:
         """Why one more stream is refused, if it is."""
@@ -210,10 +217,28 @@ class ServedSession:
             log_event(_conn_log, logging.WARNING, "connect_failed", f"can't connect: {result}", connection=pipe.label)
             pipe.abort(_RESET_CODES[result.reason])
             return
+        if not self._introduce(stream, result):
+            result.close()
+            pipe.abort(ResetCode.RESET)
+            return
         log_start(pipe, str(self._connections[stream.id].address))
         self.session.accept(stream)
         pipe.connected(result)
         self._pump.wake()
+
+    def _introduce(self, stream: Stream, sock: socket.socket) -> bool:
+        """Tell the server whose connection it is, ahead of all else, if that is wanted; whether it worked."""
+        version = self._owner.send_proxy
+        if version is ProxyHeader.NONE:
+            return True
+        source = stream.source
+        client = SourceAddress(source.host, source.port) if source is not None else None
+        pack = pack_v1 if version is ProxyHeader.V1 else pack_v2
+        try:
+            header = pack(client, source_address(sock.getpeername()))
+            return sock.send(header) == len(header)  # a new connection has room for it
+        except OSError:
+            return False
 
     def pipe_ended(self, pipe: Pipe, end: PipeEnd, code: ResetCode | None) -> None:
         """Part of `PipeOwner`."""

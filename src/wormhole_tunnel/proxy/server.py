@@ -11,7 +11,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from wormhole_tunnel.config.settings import Mode, TunnelSettings
+from wormhole_tunnel.config.settings import Mode, ProxyHeader, TunnelSettings
 from wormhole_tunnel.errors import ProtocolError, UsageError
 from wormhole_tunnel.keys.keyring import Keyring
 from wormhole_tunnel.limits import CLOSE_TIMEOUT
@@ -246,6 +246,11 @@ class ServerProxy:
     def target(self) -> str:
         """Where streams are connected to, for the log."""
         return ",".join(str(address) for address in self._settings.connect)
+
+    @property
+    def send_proxy(self) -> ProxyHeader:
+        """Which PROXY protocol header a server gets."""
+        return self._settings.send_proxy
 
     def admit(self) -> ResetCode | None:
         """Refuse a stream beyond `max_connections` or `max_memory`."""
