@@ -2,14 +2,15 @@
 ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1 PYTHONDONTWRITEBYTECODE=1
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
 RUN apt-get update -qq && apt-get install -qq --yes --no-install-recommends binutils
 # One environment has pip and what builds the wheel, and stays behind; the other has only what runs.
 RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/wormhole
 WORKDIR /source
 COPY requirements/all.txt requirements/build.txt requirements/
-RUN /opt/build/bin/pip install --quiet --require-hashes --only-binary=:all: -r requirements/build.txt \
-    && /opt/build/bin/pip --python /opt/wormhole/bin/python install --quiet --require-hashes --only-binary=:all: -r requirements/all.txt
+RUN /opt/build/bin/pip install --quiet --no-compile --require-hashes --only-binary=:all: -r requirements/build.txt \
+    && /opt/build/bin/pip --python /opt/wormhole/bin/python install --quiet --no-compile --require-hashes --only-binary=:all: \
+        -r requirements/all.txt
 # Symbols for debuggers are a quarter of what was installed.
 RUN find /opt/wormhole -name '*.so' -exec strip --strip-unneeded {} +
 COPY pyproject.toml README.md LICENSE ./
@@ -18,8 +19,8 @@ COPY src src
 ARG SOURCE_DATE_EPOCH=0
 RUN export SOURCE_DATE_EPOCH \
     && /opt/build/bin/python -m hatchling build --target wheel --directory /wheel \
-    && /opt/build/bin/pip --python /opt/wormhole/bin/python install --quiet --no-deps --no-index /wheel/*.whl \
-    && /opt/wormhole/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/wormhole/lib \
+    && /opt/build/bin/pip --python /opt/wormhole/bin/python install --quiet --no-compile --no-deps --no-index /wheel/*.whl \
+    && /opt/wormhole/bin/python -m compileall -qf --invalidation-mode unchecked-hash /opt/wormhole/lib \
     && find /opt/wormhole -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 
 FROM ${BASE}
