@@ -13,7 +13,7 @@ FUZZ_EXAMPLES ?= 2000
 SOAK_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check fmt e2e fuzz soak bench coverage core dist lock clean
+.PHONY: help venv demo test check fmt e2e container fuzz soak bench coverage core dist lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +47,9 @@ fmt: $(STAMP) ## Format, and mend what lint can mend by itself
 
 e2e: $(STAMP) ## Run the tests beside real servers (tools/ci-packages.txt names them)
 	@$(PYTEST) tests/e2e $(ARGS)
+
+container: $(STAMP) ## Build the container's image on an engine of its own, and test it (Debian, as root)
+	@$(BIN)/python tools/container_stage.py $(ARGS)
 
 fuzz: $(STAMP) ## Run the property tests with many more examples (FUZZ_EXAMPLES)
 	@HYPOTHESIS_PROFILE=fuzz FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PYTEST) -m fuzz --timeout=1800 $(ARGS)
