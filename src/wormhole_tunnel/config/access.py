@@ -11,7 +11,7 @@ from typing import Final
 
 from wormhole_tunnel.config.values import Kind, NotAllowedError
 from wormhole_tunnel.errors import AddressError, UsageError
-from wormhole_tunnel.net.addresses import Address, TcpAddress, parse_address
+from wormhole_tunnel.net.addresses import ACTIVATED, ActivatedAddress, Address, ListenAddress, TcpAddress, parse_address
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -36,6 +36,11 @@ def service_name() -> Kind:
 def services() -> Kind:
     """`name=address`, with commas between them; a name that stands several times has several addresses."""
     return Kind("NAME=ADDR", f"name=host:port or name=unix:/path, the name being {_NAME_RULE}", _services)
+
+
+def listening() -> Kind:
+    """Addresses to listen on, or `systemd:NAME` for sockets that systemd passes on, with commas between them."""
+    return Kind("ADDR", "host:port, [ipv6]:port, :port, unix:/path or systemd:NAME", _listening)
 
 
 def networks() -> Kind:
@@ -66,6 +71,17 @@ def _checked_name(text: str) -> str:
     if not _NAME.fullmatch(text):
         raise NotAllowedError(text)
     return text
+
+
+def _listening(text: str) -> tuple[ListenAddress, ...]:
+    found: list[ListenAddress] = []
+    for part in text.split(","):
+        name = part.strip().removeprefix(ACTIVATED)
+        address = parse_address(part) if name == part.strip() else ActivatedAddress(_checked_name(name))
+        if address in found:
+            raise AddressError(f"the address {str(address)!r} stands twice")
+        found.append(address)
+    return tuple(found)
 
 
 def _networks(text: str) -> tuple[Network, ...]:

@@ -124,7 +124,7 @@ TUNNEL_OPTIONS: Final = (
     Option(
         "listen",
         ("-c", "--client"),
-        values.addresses(to_listen=True),
+        access.listening(),
         "127.0.0.1:8081",
         Group.TUNNEL,
         "Where to listen: for clients, or with -S for client proxies.",

@@ -23,7 +23,7 @@ from wormhole_tunnel.config.options import (
 )
 from wormhole_tunnel.config.values import NotAllowedError, format_duration
 from wormhole_tunnel.errors import UsageError, WormholeError
-from wormhole_tunnel.net.addresses import Address, TcpAddress, is_local
+from wormhole_tunnel.net.addresses import Address, ListenAddress, TcpAddress, is_local
 from wormhole_tunnel.net.bind import UnixPermissions
 from wormhole_tunnel.observe.logs import LogFormat
 from wormhole_tunnel.wire.negotiation import FramingMode
@@ -65,7 +65,7 @@ class TunnelSettings:
     """
 
     mode: Mode = Mode.CLIENT
-    listen: tuple[Address, ...] = _DEFAULT_LISTEN
+    listen: tuple[ListenAddress, ...] = _DEFAULT_LISTEN
     connect: tuple[Address, ...] = _DEFAULT_CONNECT
     service: str = ""
     services: tuple[Service, ...] = ()

@@ -18,6 +18,7 @@ MAX_PORT: Final = 65_535
 MAX_UNIX_PATH: Final = 103 if sys.platform == "darwin" else 107  # bytes: sun_path less its final zero
 _MAX_NAME = 253  # RFC 1035, 2.3.4, as text
 _UNIX = "unix:"
+ACTIVATED: Final = "systemd:"
 _FORMS = "host:port, [ipv6]:port, :port or unix:/path"
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE | re.ASCII)
@@ -52,7 +53,18 @@ class UnixAddress:
         return _UNIX + self.path
 
 
+@dataclass(frozen=True, slots=True)
+class ActivatedAddress:
+    """Where systemd listens already: the name of the sockets that it passes on."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return ACTIVATED + self.name
+
+
 Address = TcpAddress | UnixAddress
+ListenAddress = Address | ActivatedAddress
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from contextlib import ExitStack
 
 from wormhole_tunnel.config.settings import TunnelSettings
 from wormhole_tunnel.errors import HandshakeError, LinkTimeoutError, ProtocolError, RecordError
-from wormhole_tunnel.net.addresses import SourceAddress
+from wormhole_tunnel.net.activation import activated_sockets
+from wormhole_tunnel.net.addresses import ActivatedAddress, ListenAddress, SourceAddress
 from wormhole_tunnel.net.clock import now as read_clock
 from wormhole_tunnel.net.listen import Listener, OnAccept
 from wormhole_tunnel.net.pipe import Pipe, PipeEnd
@@ -34,11 +36,17 @@ def open_listeners(settings: TunnelSettings, on_accept: OnAccept) -> list[Listen
     with ExitStack() as opened:
         listeners: list[Listener] = []
         for address in settings.listen:
-            listener = Listener.open(address, on_accept, settings.permissions)
-            opened.callback(listener.close)
-            listeners.append(listener)
+            for listener in _opened(address, on_accept, settings):
+                opened.callback(listener.close)
+                listeners.append(listener)
         opened.pop_all()
     return listeners
+
+
+def _opened(address: ListenAddress, on_accept: OnAccept, settings: TunnelSettings) -> list[Listener]:
+    if isinstance(address, ActivatedAddress):
+        return [Listener.adopt(sock, on_accept) for sock in activated_sockets(address.name, os.environ)]
+    return [Listener.open(address, on_accept, settings.permissions)]
 
 
 def refuse(log: logging.Logger, sock: socket.socket, source: SourceAddress, event: str, reason: str) -> None:

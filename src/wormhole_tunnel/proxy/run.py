@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -22,6 +23,7 @@ from wormhole_tunnel.config.settings import TunnelSettings
 from wormhole_tunnel.crypto.aead import self_test
 from wormhole_tunnel.net.addresses import Address
 from wormhole_tunnel.net.listen import raise_descriptor_limit
+from wormhole_tunnel.net.notify import Notifier
 from wormhole_tunnel.net.tasks import Tasks
 from wormhole_tunnel.observe.logs import get_logger, log_event
 from wormhole_tunnel.observe.snapshot import Observable
@@ -61,6 +63,7 @@ class Signals:
         self.hurrying = asyncio.Event()
         self.tunnels: list[Reloader] = []
         self._reread = reread
+        self.notifier = Notifier(os.environ)
         loop = asyncio.get_running_loop()
         for number in _STOP_SIGNALS:
             loop.add_signal_handler(number, self._stop)
@@ -68,9 +71,15 @@ class Signals:
 
     def _stop(self) -> None:
         (self.hurrying if self.stopping.is_set() else self.stopping).set()
+        self.notifier.stopping()
 
     def _reload(self) -> None:
+        serving = not self.stopping.is_set()
+        if serving:
+            self.notifier.reloading()
         reload_all(self.tunnels, self._reread)
+        if serving:
+            self.notifier.ready()
 
 
 async def _serve(tunnels: list[TunnelSettings], observe: Observe | None, reread: Reread | None) -> int:
@@ -86,6 +95,8 @@ async def _serve(tunnels: list[TunnelSettings], observe: Observe | None, reread:
             _log_cost(settings)
         if observe is not None:
             await stack.enter_async_context(observe(proxies))
+        signals.notifier.ready()
+        stack.callback(signals.notifier.close)
         await signals.stopping.wait()
         drained = await _drain(proxies, signals.hurrying)
     return 0 if drained else FORCED

@@ -7,6 +7,7 @@ import pytest
 from wormhole_tunnel.config.options import OPTIONS, PROGRAM_OPTIONS, TUNNEL_OPTIONS, Mode, Option
 from wormhole_tunnel.config.settings import (
     ProgramSettings,
+    Service,
     Source,
     TunnelSettings,
     environment_source,
@@ -14,7 +15,7 @@ from wormhole_tunnel.config.settings import (
     tunnel_settings,
 )
 from wormhole_tunnel.errors import AddressError, ConfigError, UsageError, WormholeError
-from wormhole_tunnel.net.addresses import TcpAddress
+from wormhole_tunnel.net.addresses import ActivatedAddress, TcpAddress
 from wormhole_tunnel.net.bind import UnixPermissions
 from wormhole_tunnel.observe.logs import LogFormat
 from wormhole_tunnel.wire.negotiation import FramingMode
@@ -101,6 +102,38 @@ def test_several_addresses() -> None:
     settings = tunnel({"client": "a:1,b:2", "server": "c:3"})
     assert settings.listen == (TcpAddress("a", 1), TcpAddress("b", 2))
     assert settings.connect == (TcpAddress("c", 3),)
+
+
+def test_sockets_of_systemd_to_listen_on_only() -> None:
+    settings = tunnel({"client": "systemd:a,:2"})
+    assert settings.listen == (ActivatedAddress("a"), TcpAddress("127.0.0.1", 2))
+    assert str(settings.listen[0]) == "systemd:a"
+    assert "stands twice" in message({"client": "systemd:a,systemd:a"})
+    assert "is not allowed" in message({"client": "systemd:"})
+    assert message({"server": "systemd:a"})
+
+
+def test_services() -> None:
+    settings = tunnel({"server_proxy": "true", "services": "a=:1,b=:2,a=:3"})
+    assert settings.services == (
+        Service("a", (TcpAddress("127.0.0.1", 1), TcpAddress("127.0.0.1", 3))),
+        Service("b", (TcpAddress("127.0.0.1", 2),)),
+    )
+    assert settings.connect == ()
+    assert tunnel({"server_proxy": "true", "services": "a=:1", "server": ":9"}).connect
+    for mistaken in ("a", "a=:0", "a=:1,a=:1", "a b=:1", "=:1", "a=unix:"):
+        assert message({"server_proxy": "true", "services": mistaken})
+
+
+def test_networks() -> None:
+    assert [str(network) for network in tunnel({"allow": "10.0.0.0/8, ::1"}).allow] == ["10.0.0.0/8", "::1/128"]
+    assert message({"allow": "10.1.0.0/8"}).endswith("'10.1.0.0/8' has bits set beyond its prefix: type 10.0.0.0/8")
+    assert "as in 192.0.2.7" in message({"allow": "example.com"})
+
+
+def test_the_user_has_to_exist() -> None:
+    assert from_sources({"user": "root"}, {}).program.user == "root"
+    assert message({"user": "no-such-user"}) == "--user: there is no user 'no-such-user'"
 
 
 def test_permissions_of_a_unix_socket() -> None:
