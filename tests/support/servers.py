@@ -19,11 +19,14 @@ CHUNK = 1 << 16
 
 
 class Server:
-    """Listens on a free port of 127.0.0.1 and runs `handler` on each connection; an OSError ends only that connection."""
+    """Listens on 127.0.0.1, on a free port if none is named, and runs `handler` on each connection.
 
-    def __init__(self, handler: Handler) -> None:
+    An OSError ends only that connection.
+    """
+
+    def __init__(self, handler: Handler, port: int = 0) -> None:
         self.handler = handler
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self._listening = socket.create_server(("127.0.0.1", port), backlog=1024)
         self.port: int = self._listening.getsockname()[1]
 
     def __enter__(self) -> Self:

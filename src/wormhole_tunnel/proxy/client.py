@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections import deque
+from collections import OrderedDict
+from itertools import takewhile
 from types import TracebackType
 from typing import Self
 
@@ -64,8 +65,8 @@ class ClientProxy:
         self._sources: dict[Pipe, SourceAddress] = {}
         self._access = Access(settings)
         self._hall = Hall(self._begin, self._no_header)
-        self._waiting: deque[Pipe] = deque()  # for a session
-        self._unopened: deque[tuple[float, Pipe]] = deque()  # oldest first, with their deadlines
+        self._waiting: OrderedDict[Pipe, None] = OrderedDict()  # for a session, the first come first
+        self._unopened: dict[Pipe, float] = {}  # deadlines, oldest first
         self._sweep: asyncio.TimerHandle | None = None
         self._became_ready = asyncio.Event()
 
@@ -207,7 +208,7 @@ class ClientProxy:
     def _admit(self, pipe: Pipe, first: bytes = b"") -> None:
         self._pipes.add(pipe)
         self.counters.opened += 1
-        self._unopened.append((pipe.started_at + self._settings.connect_timeout, pipe))
+        self._unopened[pipe] = pipe.started_at + self._settings.connect_timeout
         self._sweep_later()
         pipe.wait(first)
         self.place(pipe)
@@ -222,7 +223,7 @@ class ClientProxy:
         """Open the client's stream on the best uplink there is, or let it wait for one."""
         uplink = self._uplinks.choose()
         if uplink is None:
-            self._waiting.append(pipe)
+            self._waiting[pipe] = None
         else:
             self._open(pipe, uplink)
 
@@ -241,14 +242,15 @@ class ClientProxy:
     def uplink_ready(self) -> None:
         """Clients that waited go first."""
         while self._waiting and (uplink := self._uplinks.choose()) is not None:
-            pipe = self._waiting.popleft()
-            if not pipe.closed:
-                self._open(pipe, uplink)
+            pipe, _ = self._waiting.popitem(last=False)
+            self._open(pipe, uplink)
         self._became_ready.set()
 
     def pipe_ended(self, pipe: Pipe, end: PipeEnd, code: ResetCode | None) -> None:
         """Part of `PipeOwner`."""
         self._pipes.discard(pipe)
+        self._unopened.pop(pipe, None)
+        self._waiting.pop(pipe, None)
         self._access.leave(self._sources.pop(pipe, SourceAddress()))
         self.counters.connection_ended(report.outcome_of(end, code), pipe.sent, pipe.received)
         log_end(pipe, end, code)
@@ -288,16 +290,17 @@ class ClientProxy:
 
     def _sweep_later(self) -> None:
         if self._sweep is None and self._unopened:
-            pause = max(0.0, self._unopened[0][0] - clock.now())
+            pause = max(0.0, next(iter(self._unopened.values())) - clock.now())
             self._sweep = self._loop.call_later(pause, self._sweep_unopened)
 
     def _sweep_unopened(self) -> None:
         """Reset clients that have waited for `connect_timeout`; all have the same, so the oldest stands first."""
         self._sweep = None
         now = clock.now()
-        while self._unopened and self._unopened[0][0] <= now:
-            _, pipe = self._unopened.popleft()
-            if not pipe.closed and (pipe.stream is None or not pipe.stream.opened):
+        due = list(takewhile(lambda pipe: self._unopened[pipe] <= now, self._unopened))
+        for pipe in due:
+            self._unopened.pop(pipe, None)
+            if pipe.stream is None or not pipe.stream.opened:
                 pipe.abort(ResetCode.TIMEOUT)
         self._sweep_later()
 

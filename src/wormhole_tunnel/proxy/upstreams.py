@@ -88,7 +88,7 @@ class Connecting:
 
     def _try_next(self) -> None:
         """Each server that is left may use as much of the remaining time as the others."""
-        remaining = max(0.0, self._ends_at - clock.now()) / len(self._candidates)
+        remaining = round(max(0.0, self._ends_at - clock.now()) / len(self._candidates), 2)
         upstream = self._upstream = self._candidates.pop(0)
         upstream.load += 1
         self._dial = self._dialer.dial_soon(upstream.address, remaining, partial(self._dialed, upstream))
