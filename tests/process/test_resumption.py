@@ -1,0 +1,324 @@
+"""The link between two real proxies breaks; what they carry does not."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from threading import Event, Thread
+from typing import Self
+
+import pytest
+
+from tests.support.forwarder import Forwarder
+from tests.support.proxies import Proxy
+from tests.support.servers import (
+    CHUNK,
+    Handler,
+    Server,
+    connect,
+    echo,
+    exchange,
+    pieces,
+    receive,
+    receive_all,
+    reset,
+)
+from tests.support.waiting import DEADLINE, wait_until
+
+MIB = 1 << 20
+A_GOOD_LINK = 5 * MIB // 4  # bytes; after one that carried so much, the next is dialled at once
+
+
+class Line:
+    """A client proxy, a forwarder, a server proxy and a server in a row. Options are those of the proxies."""
+
+    def __init__(self, folder: Path, key: str, stack: ExitStack) -> None:
+        self._folder = folder
+        self._key = key
+        self._stack = stack
+        self.both: tuple[str, ...] = ()
+        self.client_options: tuple[str, ...] = ()
+        self.server_options: tuple[str, ...] = ()
+
+    def start(self, handler: Handler = echo, **faults: int) -> Self:
+        """Start them; `faults` are the forwarder's."""
+        keys = ("-k", self._key, *self.both)
+        self.server = self._stack.enter_context(Server(handler))
+        target = f"127.0.0.1:{self.server.port}"
+        self._far_command = ("-S", "-s", target, *keys, *self.server_options)
+        self.far = self._stack.enter_context(Proxy(self._folder, "far", *self._far_command))
+        self.forwarder = self._stack.enter_context(Forwarder(self.far.port, **faults))
+        link = f"127.0.0.1:{self.forwarder.port}"
+        self.near = self._stack.enter_context(Proxy(self._folder, "near", "-s", link, *keys, *self.client_options))
+        return self
+
+    def restart_server_proxy(self) -> None:
+        """Kill it, and start another at its address."""
+        self.far.end(signal.SIGKILL)
+        self.far = Proxy(self._folder, "far2", *self._far_command, listen=self.far.address)
+        self._stack.enter_context(self.far)
+
+    @property
+    def port(self) -> int:
+        """Where clients connect to."""
+        return self.near.port
+
+
+@pytest.fixture
+def line(tmp_path: Path, key: str) -> Iterator[Line]:
+    """Not started yet."""
+    with ExitStack() as stack:
+        yield Line(tmp_path, key, stack)
+
+
+def has_resumed(line: Line, times: int) -> bool:
+    return line.near.log.count("resumed") == times
+
+
+def talk(client: socket.socket, message: bytes = b"hello") -> None:
+    """One exchange with an echo server."""
+    client.sendall(message)
+    assert receive(client, len(message)) == message
+
+
+@pytest.mark.parametrize("clean", [False, True], ids=["reset", "close"])
+def test_a_connection_outlives_its_link(line: Line, clean: bool) -> None:
+    line.start()
+    with connect(line.port) as client:
+        for number in range(1, 4):
+            talk(client, b"before %d" % number)
+            line.forwarder.cut(clean=clean)
+            talk(client, b"after %d" % number)
+            wait_until(partial(has_resumed, line, number), "the link to be resumed")
+    assert line.near.log.count("lost:") == line.far.log.count("link lost") == 3
+    assert line.far.log.count("resumed from") == 3
+
+
+@pytest.mark.parametrize("framing", ["padded", "buffered", "exact", "constant"])
+def test_every_byte_arrives_once_through_many_cuts(line: Line, framing: str) -> None:
+    constant = framing == "constant"
+    line.both = ("--framing", framing)
+    line.client_options = ("--rate", "3MiB", "--message-size", "16KiB") if constant else ()
+    line.start(cut_every=A_GOOD_LINK, most_cuts=15)
+    sent = b"".join(pieces(1, 3 * MIB if constant else 16 * MIB))
+    assert exchange(line.port, sent) == sent
+    assert line.forwarder.cuts >= 3
+    assert "session lost" not in line.near.log
+
+
+def test_both_ends_of_each_connection_are_the_true_ones(line: Line) -> None:
+    """Through cuts: half-closed both ways, and reset by either side, never one taken for another."""
+    line.start(last_words, cut_every=A_GOOD_LINK, most_cuts=1000)
+    done = Event()
+    filler = Thread(target=keep_moving, args=(line.port, done))
+    filler.start()
+    try:
+        for _ in range(30):
+            assert exchange(line.port, b"end") == b"the end"
+            with connect(line.port) as client:
+                client.sendall(b"reset")
+                with pytest.raises(ConnectionResetError):
+                    receive_all(client)
+            with connect(line.port) as client:
+                client.sendall(b"stay")
+                assert receive(client, 6) == b"stayed"
+                reset(client)
+    finally:
+        done.set()
+        filler.join(DEADLINE)
+    assert line.forwarder.cuts > 5
+    line.far.wait_for("reset by the other side")
+
+
+def keep_moving(port: int, done: Event) -> None:
+    """Traffic, so that links are cut while something else happens."""
+    filling = b"f" * MIB
+    while not done.is_set():
+        assert exchange(port, filling) == filling
+
+
+def last_words(sock: socket.socket) -> None:
+    """Reset, stay, echo, or wait for the end and say so."""
+    words = receive(sock, 5) if (first := sock.recv(1, socket.MSG_PEEK)) == b"r" else b""
+    if words == b"reset":
+        reset(sock)
+    elif first == b"f":
+        echo(sock)
+    elif first == b"s":
+        receive(sock, 4)
+        sock.sendall(b"stayed")
+        receive_all(sock)
+    else:
+        receive_all(sock)
+        sock.sendall(b"the end")
+
+
+def test_clients_that_come_while_the_link_is_down_wait(line: Line) -> None:
+    line.start()
+    line.near.wait_for("up with key")
+    target = line.forwarder
+    target.blackhole()
+    target.cut()
+    with connect(line.port) as client:
+        client.sendall(b"early")
+        line.near.wait_for("resuming")
+        target.heal()
+        assert receive(client, 5) == b"early"
+
+
+def test_a_link_that_stops_without_a_word_is_replaced_by_a_spare(line: Line) -> None:
+    """Data is unacknowledged and nothing is heard: long before the link counts as dead, another takes over."""
+    line.start()
+    with connect(line.port) as client:
+        talk(client)
+        line.forwarder.blackhole()
+        client.sendall(b"question")
+        line.near.wait_for("dialling a spare link")
+        line.forwarder.cut()
+        line.forwarder.heal()
+        assert receive(client, 8) == b"question"
+    assert "resumed" in line.near.log
+
+
+def test_a_path_that_recovers_keeps_its_link(line: Line) -> None:
+    line.start()
+    with connect(line.port) as client:
+        talk(client)
+        line.forwarder.blackhole()
+        client.sendall(b"question")
+        line.near.wait_for("dialling a spare link")
+        line.forwarder.heal()
+        assert receive(client, 8) == b"question"
+        talk(client)
+    assert "session lost" not in line.near.log
+
+
+def test_a_path_on_which_one_record_takes_seconds(line: Line) -> None:
+    line.start(rate=80_000)
+    message = b"".join(pieces(3, 5 * CHUNK))
+    assert exchange(line.port, message) == message
+    assert "session lost" not in line.near.log
+
+
+def test_a_server_proxy_that_was_restarted_is_a_reset_at_once(line: Line) -> None:
+    line.start()
+    with connect(line.port) as client, connect(line.port) as idle:
+        talk(client)
+        talk(idle)
+        line.restart_server_proxy()
+        for sock in (client, idle):
+            with pytest.raises(ConnectionResetError):
+                receive_all(sock)
+    line.near.wait_for("does not know the session any more")
+    assert exchange(line.port, b"new") == b"new"
+
+
+def test_upstream_connections_of_a_dead_client_proxy_last_until_the_timeout(line: Line) -> None:
+    line.both = ("--resume-timeout", "2")
+    ends: list[str] = []
+    line.start(lambda sock: ends.append(how_it_ends(sock)))
+    with connect(line.port) as client:
+        talk(client)
+        line.near.end(signal.SIGKILL)
+        line.far.wait_for("waiting for the client")
+        assert not ends
+        wait_until(lambda: ends == ["reset"], "the upstream connection to be reset")
+    line.far.wait_for("did not come back in time")
+
+
+def how_it_ends(sock: socket.socket) -> str:
+    """Echo; tells the connection's end."""
+    try:
+        echo(sock)
+    except ConnectionResetError:
+        return "reset"
+    return "clean"
+
+
+def test_a_session_that_waited_too_long_resets_its_clients_and_a_new_one_follows(line: Line) -> None:
+    line.both = ("--resume-timeout", "1")
+    line.start()
+    with connect(line.port) as client:
+        talk(client)
+        line.forwarder.blackhole()
+        line.forwarder.cut()
+        with pytest.raises(ConnectionResetError):
+            receive_all(client)
+    line.near.wait_for("no link for too long")
+    line.forwarder.cut()
+    line.forwarder.heal()
+    assert exchange(line.port, b"new") == b"new"
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_without_resumption_on_either_side_nothing_is_carried_over(line: Line, side: str) -> None:
+    setattr(line, f"{side}_options", ("--resume-timeout", "0"))
+    line.start()
+    with connect(line.port) as client:
+        talk(client)
+        line.forwarder.cut()
+        with pytest.raises(ConnectionResetError):
+            receive_all(client)
+    assert exchange(line.port, b"again") == b"again"
+    assert "resumed" not in line.near.log
+
+
+def test_streams_spread_over_several_links(line: Line) -> None:
+    line.client_options = ("--links", "4")
+    line.start()
+    wait_until(lambda: line.near.log.count("up with key") == 4, "four links")
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(line.port)) for _ in range(8)]
+        for client in clients:
+            talk(client)
+        line.forwarder.cut()
+        for client in clients:
+            talk(client)
+    opened = [word.partition("/")[0] for word in line.far.log.split() if word.startswith("connection=")]
+    assert {opened.count(session) >= 2 for session in set(opened)} == {True}
+    assert len(set(opened)) == 4
+
+
+def test_memory_is_bounded_while_the_link_is_dead_and_senders_push(line: Line) -> None:
+    """Four senders at full speed into a link that leads nowhere hold no more than the resume buffer, and little beside."""
+    buffer = 8 * MIB
+    line.both = ("--resume-buffer", "8MiB")
+    line.start()
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(line.port)) for _ in range(4)]
+        for client in clients:
+            talk(client)
+        before = line.near.memory()
+        line.forwarder.blackhole()
+        counts = [0] * len(clients)
+        senders = [Thread(target=push, args=(client, counts, number)) for number, client in enumerate(clients)]
+        for sender in senders:
+            sender.start()
+        line.near.wait_for("dialling a spare link")
+        assert line.near.memory() < before + buffer + 8 * MIB
+        line.forwarder.cut()
+        line.near.wait_for("resuming")
+        assert line.near.memory() < before + buffer + 8 * MIB
+        line.forwarder.heal()
+        for client, sender in zip(clients, senders, strict=True):
+            assert drain(client) > 0
+            sender.join(DEADLINE)
+
+
+PUSHED = 32 * MIB
+
+
+def push(client: socket.socket, counts: list[int], number: int) -> None:
+    for piece in pieces(number, PUSHED):
+        client.sendall(piece)
+        counts[number] += len(piece)
+    client.shutdown(socket.SHUT_WR)
+
+
+def drain(client: socket.socket) -> int:
+    """What comes back, to the end."""
+    return sum(map(len, iter(lambda: client.recv(1 << 16), b"")))
