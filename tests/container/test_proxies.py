@@ -56,6 +56,16 @@ def test_redis_answers_through_two_containers(pair: Pair) -> None:
     assert pair.server.log == "", "and only warnings otherwise"
 
 
+def test_within_it_one_can_ask_whether_it_is_ready_and_read_the_key_again(pair: Pair) -> None:
+    status = "unix:/dev/shm/wormhole.sock"
+    assert pair.redis("PING") == "PONG"
+    assert docker("exec", pair.client.id, "wormhole", "check", "--status", status).returncode == 0
+    assert "client" in docker("exec", pair.client.id, "wormhole", "top", "--once").stdout
+    assert docker("kill", "--signal", "HUP", pair.client.id).returncode == 0
+    wait_until(lambda: "reload" in pair.client.log, "the key to be read again")
+    assert pair.redis("PING") == "PONG"
+
+
 def test_the_proxy_is_the_first_process_and_has_no_children(pair: Pair) -> None:
     listed = docker("top", pair.server.id, "-o", "pid,args").stdout.splitlines()[1:]
     assert [line for line in listed if "health" not in line] == listed[:1]
