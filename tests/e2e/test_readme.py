@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tests.support.hosts import Host, cable
+from tests.support.readme import example
 from tests.support.waiting import wait_until
-
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
-
-
-class Step(NamedTuple):
-    """A line of an example and the comment above it."""
-
-    title: str
-    line: str
-
-
-def example(name: str) -> list[Step]:
-    """The steps of the example with this name."""
-    match = re.search(rf"<!-- example: {name} -->\n```sh\n(.*?)```", README, re.DOTALL)
-    assert match, name
-    return [Step(*step) for step in re.findall(r"(?:^# (.+)\n)?^(?!#)(.+)$", match[1], re.MULTILINE)]
 
 
 @pytest.fixture
@@ -52,13 +35,6 @@ def hosts(folder: Path) -> Iterator[dict[str, Host]]:
         own.know("gateway", gateway_address)
         gateway.know("redis", redis_address)
         yield {"your own host": own, "gateway": gateway, "redis": redis}
-
-
-def on_host(step: Step) -> str:
-    """Which host a step's title says it is for."""
-    match = re.search(r"on (your own host|\w+)", step.title)
-    assert match, step
-    return match[1]
 
 
 def read_line(process: subprocess.Popen[str]) -> str:
@@ -91,11 +67,11 @@ def test_lines_over_nc_on_one_host(folder: Path) -> None:
 def test_redis_across_three_hosts(hosts: dict[str, Host]) -> None:
     *servers, redis_cli = example("redis")
     for step in servers:
-        hosts[on_host(step)].start(step.line)
+        hosts[step.host].start(step.line)
     wait_until(lambda: hosts["gateway"].listens(6379), "the client proxy")
     wait_until(lambda: hosts["redis"].listens(26379), "the server proxy")
     wait_until(lambda: hosts["redis"].listens(6379), "Redis")
-    own = hosts[on_host(redis_cli)]
+    own = hosts[redis_cli.host]
     for command, answer in (("SET greeting hello", "OK"), ("GET greeting", "hello")):
         output, _ = own.start(redis_cli.line).communicate(command + "\n")
         assert output.splitlines()[-1] == answer

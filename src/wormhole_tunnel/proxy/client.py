@@ -126,6 +126,7 @@ class ClientProxy:
     def apply(self, settings: TunnelSettings) -> None:
         """Limits, access and the service of new connections are these from now on; open connections stay."""
         self._settings = self._access.settings = settings
+        self._uplinks.preference = settings.prefer
         self._reaper.apply(settings)
 
     def _close_listeners(self) -> None:

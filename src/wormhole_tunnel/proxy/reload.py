@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from wormhole_tunnel.config.keysource import STANDARD_STREAM, load_keyring
@@ -17,6 +18,7 @@ from wormhole_tunnel.config.settings import TunnelSettings
 from wormhole_tunnel.errors import WormholeError
 from wormhole_tunnel.keys.keyring import Keyring
 from wormhole_tunnel.observe.logs import get_logger, log_event
+from wormhole_tunnel.observe.snapshot import KeySnapshot, ProxySnapshot
 
 Reread = Callable[[], Sequence[TunnelSettings]]
 
@@ -49,6 +51,9 @@ class Reloadable(Protocol):
 
     def apply(self, settings: TunnelSettings) -> None:
         """Use these settings from now on; only `RELOADABLE` ones differ."""
+
+    def snapshot(self, most_connections: int = 0) -> ProxySnapshot:
+        """How it stands now."""
 
 
 @dataclass(slots=True)
@@ -85,8 +90,18 @@ class Reloader:
             log_event(_log, logging.ERROR, "reload_failed", f"nothing changes, the old keys stay: {error}")
             return
         self.proxy.reload(keyring)
-        names = ", ".join(key.name for key in keyring)
-        log_event(_log, logging.INFO, "reloaded", f"{self.settings.key_file} read again, keys: {names}", keys=names)
+        keys = ", ".join(map(_use_of, self.proxy.snapshot().keys))
+        log_event(_log, logging.INFO, "reloaded", f"{self.settings.key_file} read again, keys: {keys}", keys=keys)
+
+
+def _use_of(key: KeySnapshot) -> str:
+    """Tells whether a key is still needed."""
+    if key.peers:
+        return f"{key.name} (in use by {key.peers})"
+    if key.last_used_time is None:
+        return f"{key.name} (not used since the start)"
+    last_used = datetime.fromtimestamp(key.last_used_time, UTC)
+    return f"{key.name} (last used {last_used:%Y-%m-%d %H:%M:%S} UTC)"
 
 
 def reload_all(running: Sequence[Reloader], reread: Reread | None) -> None:

@@ -51,7 +51,7 @@ class Uplinks:
     ) -> None:
         self._owner = owner
         self._settings = settings
-        self._preference = preference
+        self.preference = preference
         self._make = make
         self._loop = asyncio.get_running_loop()
         self._closed = False
@@ -83,7 +83,7 @@ class Uplinks:
             if len(ready) == 1:
                 return ready[0]
             if ready:
-                return ranked(ready, self._preference, clock.now())[0]
+                return ranked(ready, self.preference, clock.now())[0]
         return None
 
     # --- succession -----------------------------------------------------------------------------------------------------
