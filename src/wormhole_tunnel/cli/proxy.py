@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
@@ -18,6 +19,7 @@ from wormhole_tunnel.errors import UsageError
 from wormhole_tunnel.observe import logs
 from wormhole_tunnel.observe.log_quiet import events_of
 from wormhole_tunnel.observe.token import read_token
+from wormhole_tunnel.proxy.privileges import become
 from wormhole_tunnel.proxy.run import Observe, run
 
 STATUS_LIBRARIES: Final = {"aiohttp": "aiohttp", "prometheus-client": "prometheus_client"}
@@ -34,7 +36,14 @@ def run_proxy(typed: Mapping[str, str]) -> int:
         return _check(settings)
     with logs.setup(program.log, program.log_format, sys.stderr, events_of(program.quiet)):
         reread = (lambda: gather(typed, os.environ).tunnels) if program.config else None
-        return run(list(settings.tunnels), _observer(program), reread)
+        return run(list(settings.tunnels), _observer(program), reread, partial(_become_user, settings))
+
+
+def _become_user(settings: Settings) -> None:
+    """Give up the rights of the user that started it, if that is wanted."""
+    if settings.program.user:
+        files = [tunnel.key_file for tunnel in settings.tunnels]
+        become(settings.program.user, dict.fromkeys([*files, *filter(None, [settings.program.config])]))
 
 
 def _check(settings: Settings) -> int:

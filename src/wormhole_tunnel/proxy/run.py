@@ -29,6 +29,7 @@ from wormhole_tunnel.observe.logs import get_logger, log_event
 from wormhole_tunnel.observe.snapshot import Observable
 from wormhole_tunnel.proxy.client import ClientProxy
 from wormhole_tunnel.proxy.legacy import LegacyClientProxy, LegacyServerProxy
+from wormhole_tunnel.proxy.privileges import protect_memory
 from wormhole_tunnel.proxy.reload import Reloader, Reread, reload_all
 from wormhole_tunnel.proxy.server import ServerProxy
 from wormhole_tunnel.wire.negotiation import FramingMode
@@ -43,16 +44,23 @@ Proxy: TypeAlias = ClientProxy | ServerProxy | LegacyClientProxy | LegacyServerP
 Observe = Callable[[Sequence[Observable]], AbstractAsyncContextManager[object]]
 
 
-def run(tunnels: list[TunnelSettings], observe: Observe | None = None, reread: Reread | None = None) -> int:
+def run(
+    tunnels: list[TunnelSettings],
+    observe: Observe | None = None,
+    reread: Reread | None = None,
+    listening: Callable[[], None] | None = None,
+) -> int:
     """Run every tunnel until a signal; returns the exit code. Raises WormholeError where one can't start.
 
     `observe` is entered once the proxies listen, and left before they end: it lets somebody look at them. `reread` gives
-    the settings as they are at SIGHUP; without it only the key files are read again.
+    the settings as they are at SIGHUP; without it only the key files are read again. `listening` is called when all
+    sockets are open, and may raise WormholeError.
     """
+    protect_memory()
     self_test()
     raise_descriptor_limit()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(tunnels, observe, reread))
+        return runner.run(_serve(tunnels, observe, reread, listening))
 
 
 class Signals:
@@ -82,7 +90,12 @@ class Signals:
             self.notifier.ready()
 
 
-async def _serve(tunnels: list[TunnelSettings], observe: Observe | None, reread: Reread | None) -> int:
+async def _serve(
+    tunnels: list[TunnelSettings],
+    observe: Observe | None,
+    reread: Reread | None,
+    listening: Callable[[], None] | None,
+) -> int:
     signals = Signals(reread)
     proxies: list[Proxy] = []
     async with AsyncExitStack() as stack:
@@ -95,6 +108,8 @@ async def _serve(tunnels: list[TunnelSettings], observe: Observe | None, reread:
             _log_cost(settings)
         if observe is not None:
             await stack.enter_async_context(observe(proxies))
+        if listening is not None:
+            listening()
         signals.notifier.ready()
         stack.callback(signals.notifier.close)
         await signals.stopping.wait()
