@@ -52,6 +52,7 @@ _LOG: Final = ("LOG_LEVEL", "log", "wormhole=warn")
 _KEY: Final = ("WORMHOLE_KEY_FILE", "key_file", KEY_FILE)
 _NOT_EXECUTABLE: Final = 126  # as shells say it
 _NOT_FOUND: Final = 127
+_ASKS: Final = {"-h", "--help", "-V", "--version"}  # options that write nothing
 _OPTIONS: Final = {option.name: option for option in OPTIONS}
 
 Command = Callable[[str, Sequence[str]], int]
@@ -109,7 +110,8 @@ def _keygen(name: str, arguments: Sequence[str]) -> int:
     target = str(keygen.make_context(name, list(arguments), resilient_parsing=True).params["key_file"])
 
     def generate() -> None:
-        check_target(target)
+        if not _ASKS.intersection(arguments):
+            check_target(target)
         keygen.main(list(arguments), prog_name=name, standalone_mode=False)
         hand_over(target)
 

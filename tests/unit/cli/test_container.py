@@ -170,6 +170,13 @@ def test_keygen_takes_the_options_of_wormhole_keygen() -> None:
     assert "name: berlin" in done.stdout
 
 
+@pytest.mark.parametrize("command", ["keygen", "client-proxy", "server-proxy", "health"])
+def test_each_command_has_help(command: str) -> None:
+    done = container(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage:")
+
+
 def test_without_a_mount_no_key_is_written() -> None:
     done = container("keygen")
     assert (done.returncode, len(done.stderr.splitlines())) == (3, 1)
