@@ -24,6 +24,8 @@ from wormhole_tunnel.session.link import Link, LinkState
 
 _log = get_logger("wormhole.records")
 _LARGE_RECORD: Final = 64 * 1024
+_TURN: Final = 1024  # what one turn of the loop may spend on a link's events, so that no peer can keep it from the others
+_EVENT_COST: Final = 8  # of an event that is not data: an OPEN is a socket and a connection; 128 of them take about 20 ms
 _TIMER_SLACK: Final = 0.001  # seconds; a deadline this close to the armed timer needs none of its own
 
 
@@ -58,6 +60,7 @@ class LinkDriver:
         self._timer_at = 0.0
         self._kernel_queue = 0  # bytes that may lie unsent in the socket before it stops counting as writable
         self._writing = False
+        self._resting = False  # events are left for the next turn, and nothing is read meanwhile
         if _log.isEnabledFor(TRACE):
             link.trace = self
 
@@ -109,15 +112,41 @@ class LinkDriver:
         self._send_what_is_due()
 
     def _dispatch(self) -> None:
-        """Hand every event to its owner. Raises ProtocolError."""
+        """Hand every event to its owner, as far as the turn allows. Raises ProtocolError."""
         next_event = self.link.next_event
-        while (event := next_event()) is not None:
+        left = _TURN
+        while left > 0 and (event := next_event()) is not None:
             if isinstance(event, DataReceived):
+                left -= 1
                 owner = event.stream.owner
                 if isinstance(owner, Pipe):
                     owner.deliver(event.data)
             else:
+                left -= _EVENT_COST
                 self._handler.link_event(self, event)
+        if (left <= 0) is not self._resting and not self.closed:
+            self._rest(left <= 0)
+
+    def _rest(self, resting: bool) -> None:
+        self._resting = resting
+        if resting:
+            self._loop.remove_reader(self.socket)
+            self._loop.call_soon(self._go_on)
+        else:
+            self._loop.add_reader(self.socket, self._on_readable)
+
+    def _go_on(self) -> None:
+        """Another turn for the events that were left."""
+        if not self._resting or self.closed:
+            return
+        try:
+            self._dispatch()
+        except ProtocolError as error:
+            self._end(error)
+            return
+        self._send_what_is_due()
+        if self._resting:
+            self._loop.call_soon(self._go_on)
 
     # --- sending --------------------------------------------------------------------------------------------------------
 
@@ -215,13 +244,18 @@ class LinkDriver:
             self.tally.end(self.link)
         if self.released is not None:
             self.released()
+        self.mute()
+        return self.socket
+
+    def mute(self) -> None:
+        """Neither read nor send any more. The socket stays open until `close`."""
+        self._resting = False
         if self._timer is not None:
             self._timer.cancel()
         self._loop.remove_reader(self.socket)
         if self._writing:
             self._loop.remove_writer(self.socket)
         self.link.close()
-        return self.socket
 
     def close(self, reset: bool = False) -> None:
         """Close the socket, by a reset if wanted. Idempotent; no handler is called."""
