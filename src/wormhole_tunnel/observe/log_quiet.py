@@ -7,8 +7,8 @@ from typing import Final
 
 QUIET_CLASSES: Final = {
     "conns": frozenset({"connection_opened", "connection_closed"}),
-    "conn-errors": frozenset({"client_refused", "connect_failed"}),
-    "handshake-errors": frozenset({"handshake_failed", "link_refused"}),
+    "conn-errors": frozenset({"client_refused", "connect_failed", "proxy_header_failed", "service_denied"}),
+    "handshake-errors": frozenset({"handshake_failed", "link_denied", "link_refused"}),
     "links": frozenset(
         {
             "dial_failed",
