@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.support.forwarder import Forwarder
 from tests.support.proxies import Proxy, make_key
 from tests.support.servers import Server, connect, echo, receive
+from tests.support.status import ANY_PORT, status_of
 from tests.support.waiting import wait_until
 
 CHROMIUM = "/usr/bin/chromium"
@@ -46,17 +47,18 @@ def browser() -> Iterator[Browser]:
 
 
 class Scene:
-    """A tunnel whose link can be cut, with some clients; `url` is the client proxy's page."""
+    """A tunnel whose link can be cut, with some clients."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         keys = ("-k", str(make_key(folder)))
-        status = ("--status", "127.0.0.1:0")
         server = stack.enter_context(Server(echo))
         self.server = stack.enter_context(
-            Proxy(folder, "server", "-S", "-s", f"127.0.0.1:{server.port}", *keys, *status)
+            Proxy(folder, "server", "-S", "-s", f"127.0.0.1:{server.port}", *keys, *ANY_PORT)
         )
         self.path = stack.enter_context(Forwarder(self.server.port))
-        self.client = stack.enter_context(Proxy(folder, "client", "-s", f"127.0.0.1:{self.path.port}", *keys, *status))
+        self.client = stack.enter_context(
+            Proxy(folder, "client", "-s", f"127.0.0.1:{self.path.port}", *keys, *ANY_PORT)
+        )
         self.clients = [self._open(stack, size) for size in SIZES]
 
     def _open(self, stack: ExitStack, size: int) -> socket.socket:
@@ -65,13 +67,10 @@ class Scene:
         assert len(receive(client, size)) == size
         return client
 
-    @staticmethod
-    def url(proxy: Proxy) -> str:
-        """Where a proxy says that its page is."""
-        proxy.wait_for("status at ")
-        match = re.search(r"status at (http://\S+)", proxy.log)
-        assert match
-        return match[1]
+
+def url(proxy: Proxy) -> str:
+    """Its page."""
+    return f"http://{status_of(proxy)}/"
 
 
 @pytest.fixture
@@ -88,7 +87,7 @@ def page(browser: Browser, scene: Scene) -> Iterator[Page]:
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(scene.url(scene.client))
+        page.goto(url(scene.client))
         expect(page.get_by_role("status")).to_have_text("Ready")
         yield page
         assert not [text for text in said if "ERR_" not in text]  # the proxy may have gone
@@ -212,7 +211,7 @@ def test_pictures_are_taken(page: Page, scene: Scene, scheme: str, device: str, 
 def test_the_server_proxy_s_page(browser: Browser, scene: Scene) -> None:
     with browser.new_context() as context:
         page = context.new_page()
-        page.goto(scene.url(scene.server))
+        page.goto(url(scene.server))
         expect(page.get_by_role("status")).to_have_text("Ready")
         expect(page.locator(".peer-about")).to_contain_text("key default")
         expect(page.locator("#connections tr")).to_have_count(len(SIZES))
@@ -221,11 +220,11 @@ def test_the_server_proxy_s_page(browser: Browser, scene: Scene) -> None:
 def test_a_page_without_traffic_has_something_to_say(browser: Browser, tmp_path: Path) -> None:
     keys = ("-k", str(make_key(tmp_path)))
     with (
-        Proxy(tmp_path, "server", "-S", *keys, "--status", "127.0.0.1:0") as proxy,
+        Proxy(tmp_path, "server", "-S", *keys, *ANY_PORT) as proxy,
         browser.new_context() as context,
     ):
         page = context.new_page()
-        page.goto(Scene.url(proxy))
+        page.goto(url(proxy))
         for text in ("No client proxy is connected", "No connection is open", "All quiet", "Nothing was carried"):
             expect(page.get_by_text(text)).to_be_visible()
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)

@@ -13,15 +13,15 @@ import pytest
 from tests.process.conftest import MakeTunnel
 from tests.support.proxies import COMMANDS, Proxy
 from tests.support.servers import echo, exchange
+from tests.support.status import ANY_PORT, status_of
 from tests.support.tunnel import Tunnel
 from tests.support.waiting import DEADLINE
 from tests.unit.test_docs import OPERATIONS, table
 from wormhole_tunnel.cli.status_client import fetch
-from wormhole_tunnel.net.addresses import Address, UnixAddress, parse_address
+from wormhole_tunnel.net.addresses import UnixAddress
 
 OK, UNAUTHORIZED, USAGE = 200, 401, 2
 TOKEN = "0123456789abcdef0123"
-ANY_PORT = ("--status", "127.0.0.1:0")
 WITHOUT_AIOHTTP = """
 import sys
 from importlib.machinery import PathFinder
@@ -30,14 +30,6 @@ PathFinder.find_spec = lambda name, path=None, target=None: None if name == "aio
 from wormhole_tunnel.cli.main import main
 sys.exit(main())
 """
-
-
-def status_of(proxy: Proxy) -> Address:
-    """Where it says that it serves its status."""
-    proxy.wait_for("status at ")
-    match = re.search(r"status at http://([\d.:]+)/", proxy.log)
-    assert match, proxy.log
-    return parse_address(match[1])
 
 
 def get(proxy: Proxy, path: str) -> str:
