@@ -24,7 +24,12 @@ class Health:
         self.retry_at = 0.0
 
     def failed(self, now: float) -> float:
-        """It failed: avoid it for a while. Returns for how many seconds."""
+        """It failed: avoid it for a while. Returns for how many seconds.
+
+        More failures in that while are of attempts that began before, and tell nothing new.
+        """
+        if self.avoided(now):
+            return self.retry_at - now
         pause = self._backoff.pause()
         self.retry_at = now + pause
         return pause
