@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -23,6 +24,7 @@ _COLOURS: Final = {
 }
 _DIM: Final = "\x1b[2m"
 _PLAIN: Final = "\x1b[0m"
+_PLAIN_VALUE: Final = re.compile(r'[^ "=]+')
 _BYTES: Final = (bytes, bytearray, memoryview)
 _BASE: Final = ("time", "level", "logger", "event", "message")
 
@@ -73,7 +75,7 @@ def _time(record: logging.LogRecord) -> str:
 
 def _shown(value: object) -> str:
     text = f"{value:.3f}" if isinstance(value, float) else escape(str(value))
-    return json.dumps(text, ensure_ascii=False) if not text or any(each in text for each in ' "=') else text
+    return text if _PLAIN_VALUE.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 def _traceback(record: logging.LogRecord) -> str:

@@ -19,6 +19,9 @@ from wormhole_tunnel.observe.log_limit import WINDOW, RepeatLimiter
 MAX_LINES: Final = 10_000
 CLOSE_TIMEOUT: Final = 1.0  # seconds that the last lines may take at exit
 _BATCH: Final = 64  # lines a write
+_GATHER: Final = (
+    0.02  # seconds that a line may wait for others: each waking of the thread takes the interpreter from the proxy
+)
 _LOGGER: Final = "wormhole.observe.logs"
 
 
@@ -43,10 +46,7 @@ class LogWriter(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Queue the record's line; never blocks and never raises."""
-        with self._changed:
-            admitted = self._admit(record)
-            self._changed.notify()
-        if not admitted:
+        if record.levelno >= logging.WARNING and not self._admit(record):
             return
         try:
             line = self._format(record)
@@ -54,7 +54,8 @@ class LogWriter(logging.Handler):
             line = self._own_line("log_unprintable", f"a log record of {record.name} has no text: {error!r}")
         with self._changed:
             self._append(line)
-            self._changed.notify()
+            if len(self._lines) in (1, _BATCH):  # the thread sleeps, or gathers: between these it knows already
+                self._changed.notify()
 
     def close(self, time_limit: float = CLOSE_TIMEOUT) -> None:
         """Write what is queued, for at most `time_limit` seconds, and end the thread."""
@@ -66,11 +67,12 @@ class LogWriter(logging.Handler):
         super().close()
 
     def _admit(self, record: logging.LogRecord) -> bool:
-        if record.levelno < logging.WARNING:
-            return True
-        now = time.monotonic()
-        self._say_held_back(now)
-        return self._limiter.passes((record.name, getattr(record, "event", record.msg)), now)
+        with self._changed:
+            now = time.monotonic()
+            self._say_held_back(now)
+            admitted = self._limiter.passes((record.name, getattr(record, "event", record.msg)), now)
+            self._changed.notify()
+        return admitted
 
     def _append(self, line: str) -> None:
         if len(self._lines) >= self._max_lines:
@@ -110,6 +112,8 @@ class LogWriter(logging.Handler):
                 deadline = self._limiter.next_deadline()
                 self._changed.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
                 self._say_held_back(time.monotonic())
+            if not self._closing and len(self._lines) < _BATCH:
+                self._changed.wait(_GATHER)
             if self._closing:
                 self._say_dropped()
                 self._say_held_back(float("inf"))
