@@ -60,6 +60,8 @@ BARS: tuple[Bar, ...] = (
     Bar("path_down", Kind.ABSOLUTE, 0.9),
     Bar("fairness_up", Kind.ABSOLUTE, 0.8),
     Bar("fairness_down", Kind.ABSOLUTE, 0.8),
+    Bar("status_alone", Kind.ABSOLUTE, 1.0),
+    Bar("status_page", Kind.ABSOLUTE, 1.0),
     Bar("startup", Kind.ABSOLUTE, 0.15),
 )
 

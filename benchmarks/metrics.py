@@ -58,6 +58,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("path_down", "50 ms, 1 Gb/s path, 1 stream down", "Gb/s", _HIGHER, 3),
     Metric("memory_1000", "Memory an idle connection, of 1,000", "KiB", _LOWER, 1),
     Metric("memory_10000", "Memory an idle connection, of 10,000", "KiB", _LOWER, 1),
+    Metric("status_alone", "Processor share that --status takes", "%", _LOWER, 2),
+    Metric("status_page", "The same with a page open", "%", _LOWER, 2),
     Metric("startup", "wormhole --help", "s", _LOWER, 3),
     Metric("startup_python", "The interpreter alone", "s", _LOWER, 3),
 )

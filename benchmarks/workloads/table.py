@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.workloads import bulk, connections, memory, redis, roundtrip, startup
+from benchmarks.workloads import bulk, connections, memory, redis, roundtrip, startup, status
 from benchmarks.workloads.base import Workload
 
 WORKLOADS: dict[str, Workload] = {
@@ -17,5 +17,6 @@ WORKLOADS: dict[str, Workload] = {
         bulk.LONG,
         memory.THOUSAND,
         memory.TEN_THOUSAND,
+        status.WORKLOAD,
     )
 }
