@@ -85,6 +85,16 @@ def test_control_frames_that_find_no_room_wait_and_data_waits_behind_them() -> N
     assert put(outbound, stream, b"late") == 4
 
 
+def test_a_short_frame_does_not_overtake_a_long_one_that_waits() -> None:
+    outbound, stream = new_outbound(), wide(1)
+    while put(outbound, stream, b"x" * 100_000):
+        pass
+    outbound.control(frames.pack_open(2, "a name too long for the rest of this record".ljust(200)))
+    outbound.control(frames.pack_rst(2, ResetCode.RESET))
+    assert kinds(take(outbound))[-1] == ("DATA", 1)
+    assert kinds(take(outbound)) == [("OPEN", 2), ("RST", 2)]
+
+
 def test_data_is_bounded_by_credit_and_by_what_is_asked_for() -> None:
     outbound, stream = new_outbound(), Stream(1, INITIAL_WINDOW, 0.0)
     assert put(outbound, stream, b"x" * 10) == 10
