@@ -4,12 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
+FUZZ_STAMP := $(VENV)/.fuzz-stamp
 PYTEST := $(BIN)/python -m pytest
 CORE := crypto keys session wire
 
-# What a run may be given: `make test ARGS="-k frames"`, `make fuzz FUZZ_EXAMPLES=100000`, `make soak SOAK_SECONDS=3600`.
+# What a run may be given: `make test ARGS="-k frames"`, `make fuzz FUZZ_SECONDS=7200`, `make soak SOAK_SECONDS=3600`.
 ARGS ?=
 FUZZ_EXAMPLES ?= 2000
+FUZZ_SECONDS ?= 300
 SOAK_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
@@ -51,8 +53,14 @@ e2e: $(STAMP) ## Run the tests beside real servers (tools/ci-packages.txt names 
 container: $(STAMP) ## Build the container's image on an engine of its own, and test it (Debian, as root)
 	@$(BIN)/python tools/container_stage.py $(ARGS)
 
-fuzz: $(STAMP) ## Run the property tests with many more examples (FUZZ_EXAMPLES)
+# The fuzzer is not there for every machine that runs the tests, so it is installed only where it is used.
+$(FUZZ_STAMP): $(STAMP) requirements/fuzz.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	@touch $@
+
+fuzz: $(FUZZ_STAMP) ## Run the property tests with FUZZ_EXAMPLES examples, and the fuzzer for FUZZ_SECONDS (Linux)
 	@HYPOTHESIS_PROFILE=fuzz FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PYTEST) -m fuzz --timeout=1800 $(ARGS)
+	@if [ "$$(uname)" = Linux ]; then $(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS); fi
 
 soak: $(STAMP) ## Keep a tunnel busy and watch its memory and descriptors (SOAK_SECONDS)
 	@SOAK_SECONDS=$(SOAK_SECONDS) $(PYTEST) tests/soak --timeout=0 $(ARGS)
