@@ -62,7 +62,7 @@ def test_within_it_one_can_ask_whether_it_is_ready_and_read_the_key_again(pair: 
     assert docker("exec", pair.client.id, "wormhole", "check", "--status", status).returncode == 0
     assert "client" in docker("exec", pair.client.id, "wormhole", "top", "--once").stdout
     assert docker("kill", "--signal", "HUP", pair.client.id).returncode == 0
-    wait_until(lambda: "reload" in pair.client.log, "the key to be read again")
+    wait_until(lambda: "read again" in pair.client.log, "the key to be read again")
     assert pair.redis("PING") == "PONG"
 
 
@@ -80,9 +80,9 @@ def test_what_is_open_may_end_after_sigterm(pair: Pair) -> None:
         wait_until(lambda: DRAINING in pair.client.log, "the client proxy to drain")
         sock.sendall(b"PING\r\n")
         assert receive(sock, 7) == b"+PONG\r\n"
-    assert pair.client.wait() == 0
+    assert pair.client.wait() == 0, pair.client.log
     pair.server.terminate()
-    assert pair.server.wait() == 0
+    assert pair.server.wait() == 0, pair.server.log
 
 
 def test_a_proxy_that_waits_for_its_server_is_healthy_all_the_same(keyed: Path) -> None:
