@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wormhole_tunnel.errors import AddressError
+from wormhole_tunnel.wire.frames import packed_host
 
 DEFAULT_HOST: Final = "127.0.0.1"
 MAX_PORT: Final = 65_535
@@ -80,7 +81,7 @@ class SourceAddress:
     @property
     def packed(self) -> bytes:
         """The address in network order: 4 bytes, 16 bytes, or none for a Unix socket."""
-        return ipaddress.ip_address(self.host).packed if self.host else b""
+        return packed_host(self.host) if self.host else b""
 
     @property
     def network(self) -> bytes:

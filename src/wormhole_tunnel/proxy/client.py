@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 from collections import OrderedDict
 from itertools import takewhile
@@ -307,11 +306,8 @@ class ClientProxy:
 
 
 def _frame_source(source: SourceAddress) -> frames.SourceAddress | None:
-    """A client's address for OPEN; none for a Unix socket's. A zone is of no use on another host."""
-    if not source.host:
-        return None
-    host = str(ipaddress.ip_address(source.host.partition("%")[0]))
-    return frames.SourceAddress(host, source.port)
+    """A client's address for OPEN; none for a Unix socket's."""
+    return frames.SourceAddress(source.host, source.port) if source.host else None
 
 
 def framing_spec(settings: TunnelSettings) -> FramingSpec:

@@ -8,7 +8,6 @@ such links there are, in all and from one source; a flood displaces only its lik
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import random
 import socket
@@ -77,7 +76,7 @@ class Gate:
 
     def _admit(self, link: LinkDriver | Discard, source: SourceAddress) -> None:
         self._sources[link] = source
-        evicted = self._probes.add(link, network_of(source))
+        evicted = self._probes.add(link, source.network)
         if evicted is not None:
             self._reset(evicted)
 
@@ -118,14 +117,3 @@ class Gate:
         """Reset them all."""
         for link in list(self._sources):
             self._reset(link)
-
-
-def network_of(source: SourceAddress) -> bytes:
-    """What counts as one source: an IPv4 address, an IPv6 /64; all of a Unix socket's clients."""
-    if not source.host:
-        return b""
-    address = ipaddress.ip_address(source.host.partition("%")[0])
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    if mapped is not None:
-        return mapped.packed
-    return address.packed if address.version == 4 else address.packed[:8]

@@ -12,6 +12,7 @@ import ipaddress
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from wormhole_tunnel.limits import MAX_SERVICE_NAME
@@ -244,8 +245,14 @@ def pack_open(stream: int, service: str = "", source: SourceAddress | None = Non
 def _pack_source(source: SourceAddress | None) -> bytes:
     if source is None:
         return b"\x00"
-    address = ipaddress.ip_address(source.host)
-    return bytes([address.version]) + address.packed + _PORT.pack(source.port)
+    packed = packed_host(source.host)
+    return bytes([4 if len(packed) == 4 else 6]) + packed + _PORT.pack(source.port)
+
+
+@lru_cache(1024)  # the same few clients come again and again, and the standard library parses in Python
+def packed_host(host: str) -> bytes:
+    """A numeric host in network order: 4 or 16 bytes. ValueError for anything else."""
+    return ipaddress.ip_address(host).packed
 
 
 def pack_opened(stream: int) -> bytes:
