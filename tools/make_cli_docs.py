@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from wormhole_tunnel.cli import completion, keygen
+from wormhole_tunnel.cli import check, completion, keygen, top
 from wormhole_tunnel.cli.entry import INTERNAL_ERROR
 from wormhole_tunnel.cli.group import EXAMPLES, SUBCOMMANDS, default_text
 from wormhole_tunnel.cli.main import SUMMARY
@@ -90,7 +90,9 @@ def _commands() -> Iterator[str]:
     for command in SUBCOMMANDS:
         yield f"- `wormhole {command.name}`: {command.help}"
     yield ""
+    yield from _help_of("wormhole check", check.command)
     yield from _help_of("wormhole completion", completion.command)
+    yield from _help_of("wormhole top", top.command)
     yield from _help_of("wormhole-keygen", keygen.command)
 
 
