@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +24,8 @@ from tests.unit.test_docs import OPERATIONS, table
 from wormhole_tunnel.cli.status_client import fetch
 from wormhole_tunnel.net.addresses import UnixAddress
 
-OK, UNAUTHORIZED, USAGE = 200, 401, 2
+OK, UNAUTHORIZED, USAGE, INTERRUPTED = 200, 401, 2, 130
+ENTER_SCREEN, LEAVE_SCREEN = b"\x1b[?1049h", b"\x1b[?1049l"
 TOKEN = "0123456789abcdef0123"
 WITHOUT_AIOHTTP = """
 import sys
@@ -124,6 +129,25 @@ def test_top_as_json_is_the_status_document(make_tunnel: MakeTunnel) -> None:
     [look] = json.loads(run("top", "--json", str(address)).stdout)
     assert (look["address"], look["error"]) == (str(address), "")
     assert look["status"]["proxies"][0]["role"] == "server"
+
+
+def test_top_draws_until_it_is_interrupted_and_leaves_the_terminal_as_it_was(make_tunnel: MakeTunnel) -> None:
+    tunnel = make_tunnel(echo, *ANY_PORT)
+    near, far = pty.openpty()
+    command = [str(COMMANDS / "wormhole"), "top", str(status_of(tunnel.client)), "--interval", "0.2"]
+    with subprocess.Popen(command, stdin=far, stdout=far, stderr=far, env=os.environ | {"TERM": "xterm"}) as process:
+        os.close(far)
+        drawn = b""
+        while drawn.count(b"ROUND TRIP") < 2:
+            drawn += os.read(near, 1 << 16)
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):  # a terminal that nobody has open any more
+            while data := os.read(near, 1 << 16):
+                drawn += data
+    os.close(near)
+    assert process.returncode == INTERRUPTED
+    assert drawn.index(ENTER_SCREEN) < drawn.index(b"ROUND TRIP") < drawn.index(LEAVE_SCREEN)
+    assert b"Traceback" not in drawn
 
 
 def test_top_says_which_proxy_does_not_answer(make_tunnel: MakeTunnel) -> None:

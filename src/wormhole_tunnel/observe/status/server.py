@@ -27,7 +27,7 @@ from wormhole_tunnel.observe.status.document import VERSION, ProcessSnapshot, St
 from wormhole_tunnel.observe.status.metrics import ProxyCollector, make_registry
 from wormhole_tunnel.observe.status.page import PAGE, PAGE_POLICY
 from wormhole_tunnel.observe.status.recent import RecentWarnings
-from wormhole_tunnel.observe.status.sampler import Sampler
+from wormhole_tunnel.observe.status.sampler import Sample, Sampler
 
 DEFAULT_CONNECTIONS: Final = 1000  # in /status.json
 MOST_CONNECTIONS: Final = 65_536
@@ -57,6 +57,8 @@ class StatusServer:
         self._watchers: set[asyncio.Event] = set()
         self._sampler = Sampler(proxies, self._wake_watchers)
         self._registry = make_registry(ProxyCollector(proxies, lambda: self._sampler.lag, self._recent.counts))
+        self._last_sample: Sample | None = None
+        self._last_event = b""
         self._closing = False
         logging.getLogger().addHandler(self._recent)
 
@@ -156,11 +158,18 @@ class StatusServer:
         await response.prepare(request)
         await response.write(_event("history", list(self._sampler.samples)))
         while not self._closing:
-            sample = self._sampler.samples[-1] if self._sampler.samples else None
-            await response.write(_event("state", {"document": self.document(_PAGE_CONNECTIONS), "sample": sample}))
+            await response.write(self._state_event())
             changed.clear()
             await changed.wait()
         return response
+
+    def _state_event(self) -> bytes:
+        """The same for every page until the next sample."""
+        sample = self._sampler.samples[-1] if self._sampler.samples else None
+        if not self._last_event or sample is not self._last_sample:
+            self._last_sample = sample
+            self._last_event = _event("state", {"document": self.document(_PAGE_CONNECTIONS), "sample": sample})
+        return self._last_event
 
 
 async def _healthy(_request: web.Request) -> web.Response:
