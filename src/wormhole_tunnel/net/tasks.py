@@ -59,3 +59,10 @@ class Tasks:
             name = task.get_name()
             message = f"internal error in {name}: {type(error).__name__}: {error}"
             log_event(_log, logging.ERROR, "task_crashed", message, error=error, task=name)
+
+
+def log_callback_error(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """An event loop's exception handler: a callback that crashed is one line, as a task is."""
+    error = context.get("exception")
+    what = f"{type(error).__name__}: {error}" if error is not None else context.get("message", "")
+    log_event(_log, logging.ERROR, "callback_crashed", f"internal error in a callback: {what}", error=error)

@@ -24,7 +24,7 @@ from wormhole_tunnel.crypto.aead import self_test
 from wormhole_tunnel.net.addresses import Address
 from wormhole_tunnel.net.listen import raise_descriptor_limit
 from wormhole_tunnel.net.notify import Notifier
-from wormhole_tunnel.net.tasks import Tasks
+from wormhole_tunnel.net.tasks import Tasks, log_callback_error
 from wormhole_tunnel.observe.logs import get_logger, log_event
 from wormhole_tunnel.observe.snapshot import Observable
 from wormhole_tunnel.proxy.client import ClientProxy
@@ -96,6 +96,7 @@ async def _serve(
     reread: Reread | None,
     listening: Callable[[], None] | None,
 ) -> int:
+    asyncio.get_running_loop().set_exception_handler(log_callback_error)
     signals = Signals(reread)
     proxies: list[Proxy] = []
     async with AsyncExitStack() as stack:

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from wormhole_tunnel.net.tasks import Tasks
+from wormhole_tunnel.net.tasks import Tasks, log_callback_error
 
 
 def test_a_result_comes_back_and_the_group_forgets_the_task(runner: asyncio.Runner) -> None:
@@ -84,3 +84,16 @@ def test_nothing_starts_after_close(runner: asyncio.Runner) -> None:
             await tasks.spawn(asyncio.sleep(0), "late")
 
     runner.run(scenario())
+
+
+def test_a_callback_that_crashes_is_one_line_and_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(log_callback_error)
+        loop.call_soon(int, "no number")
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    [record] = caplog.records
+    assert record.getMessage().startswith("internal error in a callback: ValueError: invalid literal")
+    assert record.exc_info is None
