@@ -244,11 +244,15 @@ class LinkDriver:
             self.tally.end(self.link)
         if self.released is not None:
             self.released()
-        self.mute()
+        self._silence()
         return self.socket
 
     def mute(self) -> None:
         """Neither read nor send any more. The socket stays open until `close`."""
+        if not self.closed:
+            self._silence()
+
+    def _silence(self) -> None:
         self._resting = False
         if self._timer is not None:
             self._timer.cancel()

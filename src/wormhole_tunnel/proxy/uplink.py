@@ -86,6 +86,7 @@ class Uplink:
         self._generator = generator
         self._loop = asyncio.get_running_loop()
         self._driver: LinkDriver | None = None  # runs the session
+        self._former: LinkDriver | None = None  # fenced, until the server proxy has moved the session too
         self._candidate: LinkDriver | None = None  # in its handshake
         self._expiry = Expiry(lambda: self._lose_session("no link for too long"))
         self._farewell: Farewell | None = None
@@ -174,7 +175,7 @@ class Uplink:
             case events.LinkUp(session, resumed):
                 self._link_up(driver, session, resumed)
             case events.Fenced():
-                self._drop_driver()
+                self._set_aside_driver()
                 self._wait_for_link()
             case events.LinkStalled():
                 self._link_stalled()
@@ -261,6 +262,7 @@ class Uplink:
 
     def _link_up(self, driver: LinkDriver, session: Session, resumed: bool) -> None:
         self._candidate = None
+        self._drop_driver()
         self._driver = driver
         self._stalled = self._home_denied = False
         self._approach.settled()
@@ -330,13 +332,20 @@ class Uplink:
     def _is_foreign(self, instance: bytes) -> bool:
         return self.session is not None and self.session.identity.instance != instance
 
-    def _drop_driver(self) -> None:
+    def _set_aside_driver(self) -> None:
+        """Use the link no more. Its socket stays open: closed before RESUME arrives, it would look lost from afar."""
         if self.pump is not None:
             self.pump.detach()
         if self._driver is not None:
-            self._driver.close()
-            self._driver = None
+            self._driver.mute()
+            self._former, self._driver = self._driver, None
             self._linkless_since = clock.now()
+
+    def _drop_driver(self) -> None:
+        self._set_aside_driver()
+        if self._former is not None:
+            self._former.close()
+            self._former = None
 
     def _wait_for_link(self) -> None:
         if self.session is not None:
@@ -360,9 +369,7 @@ class Uplink:
         self._approach.home, self._home_denied = None, False
         unsent = [] if self._closed else session.withdraw_unsent()
         streams = reset_all(session, ResetCode.SESSION_LOST)
-        self._settings.counters.session_ended(
-            str(self.address), clock.unix_ms() / 1000, 0.0, lost=streams > 0
-        )
+        self._settings.counters.session_ended(str(self.address), clock.unix_ms() / 1000, 0.0, lost=streams > 0)
         session.end()
         level, word = (logging.WARNING, "lost") if streams else (logging.INFO, "ended")
         self._say(level, f"session_{word}", f"session with {self.address} {word}: {reason}", connections=streams)
