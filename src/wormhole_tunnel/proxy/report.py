@@ -88,9 +88,7 @@ def report(
     )
 
 
-def totals(
-    counters: Counters, role: Role, pipes: Iterable[Carried], linkless: float
-) -> Totals:
+def totals(counters: Counters, role: Role, pipes: Iterable[Carried], linkless: float) -> Totals:
     """Everything counted, with what is still open; `linkless` is for how long links have been missing up to now."""
     open_pipes = tuple(pipes)
     sent = counters.sent + sum(map(attrgetter("sent"), open_pipes))
