@@ -22,7 +22,7 @@ class UsageError(WormholeError):
 class KeyFileError(WormholeError):
     """A key file that is missing, unreadable or not a key file."""
 
-    exit_code = 3
+    exit_code = 7
 
 
 class AddressError(WormholeError):

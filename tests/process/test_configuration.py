@@ -107,4 +107,4 @@ def test_checking_a_configuration(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (6, "")
     assert done.stderr == (f"wormhole: {file}, line 1: links: '17' is not allowed: use a whole number from 1 to 16\n")
     file.write_text("key_file: other.yaml\n")
-    assert check(file).returncode == 3
+    assert check(file).returncode == 7

@@ -161,7 +161,7 @@ def test_health_without_an_address_is_no_health() -> None:
 
 def test_keygen_writes_a_private_key(key: str) -> None:
     assert stat.S_IMODE(Path(key).stat().st_mode) == 0o600
-    assert container("keygen", WORMHOLE_KEY_FILE=key).returncode == 3, "it never replaces one unasked"
+    assert container("keygen", WORMHOLE_KEY_FILE=key).returncode == 7, "it never replaces one unasked"
 
 
 def test_keygen_takes_the_options_of_wormhole_keygen() -> None:
@@ -179,7 +179,7 @@ def test_each_command_has_help(command: str) -> None:
 
 def test_without_a_mount_no_key_is_written() -> None:
     done = container("keygen")
-    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1)
+    assert (done.returncode, len(done.stderr.splitlines())) == (7, 1)
     assert 'docker run --rm -v "$PWD:/etc/wormhole" wormhole keygen' in done.stderr
 
 
@@ -187,12 +187,12 @@ def test_without_a_mount_no_key_is_written() -> None:
 def test_a_missing_key_says_how_to_make_one(mounted: bool, tmp_path: Path) -> None:
     more = {"WORMHOLE_KEY_FILE": str(tmp_path / "key.yaml")} if mounted else {}
     done = container("server-proxy", CONNECT_ADDR="127.0.0.1:9", **more)
-    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1)
+    assert (done.returncode, len(done.stderr.splitlines())) == (7, 1)
     assert 'docker run --rm -v "$PWD:/etc/wormhole" wormhole keygen' in done.stderr
     assert ("mount the folder" in done.stderr) is not mounted
 
 
 def test_a_folder_in_the_key_s_place_is_explained(tmp_path: Path) -> None:
     done = container("client-proxy", CONNECT_ADDR="127.0.0.1:9", WORMHOLE_KEY_FILE=str(tmp_path))
-    assert done.returncode == 3
+    assert done.returncode == 7
     assert "is a folder" in done.stderr

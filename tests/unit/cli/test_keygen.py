@@ -72,7 +72,7 @@ def test_an_existing_file_stays(keygen: Keygen) -> None:
     keygen()
     text = Path("key.yaml").read_text()
     result = keygen()
-    assert result.code == 3
+    assert result.code == 7
     assert result.err.startswith("wormhole-keygen: key.yaml exists already; --force replaces it")
     assert result.err.count("\n") == 1
     assert Path("key.yaml").read_text() == text
@@ -136,7 +136,7 @@ def test_add_without_a_name_uses_the_date(keygen: Keygen) -> None:
 
 def test_add_needs_a_file(keygen: Keygen) -> None:
     result = keygen("--add")
-    assert result.code == 3
+    assert result.code == 7
     assert "no such key file" in result.err
     assert list(Path().iterdir()) == []
 
@@ -144,7 +144,7 @@ def test_add_needs_a_file(keygen: Keygen) -> None:
 def test_add_refuses_a_name_that_is_taken(keygen: Keygen) -> None:
     keygen("--name", "alice")
     result = keygen("--add", "--name", "alice")
-    assert (result.code, names()) == (3, ["alice"])
+    assert (result.code, names()) == (7, ["alice"])
     assert "has a key with the name alice" in result.err
 
 
@@ -208,13 +208,13 @@ def test_from_refuses_a_name_that_is_not_there(keygen: Keygen) -> None:
     keygen("-k", "server.yaml", "--name", "a")
     keygen("-k", "server.yaml", "--add", "--name", "b")
     result = keygen("--from", "server.yaml", "--name", "c")
-    assert (result.code, result.err) == (3, "wormhole-keygen: server.yaml holds no key with the name c\n")
+    assert (result.code, result.err) == (7, "wormhole-keygen: server.yaml holds no key with the name c\n")
 
 
 def test_the_same_key_is_not_added_twice(keygen: Keygen) -> None:
     keygen()
     result = keygen("--add", "--from", "key.yaml")
-    assert result.code == 3
+    assert result.code == 7
     assert "holds this key already, with the name default" in result.err
 
 
@@ -251,7 +251,7 @@ def test_a_bad_key_file_is_one_line(keygen: Keygen) -> None:
     Path("key.yaml").write_text("- 1\n- 999\n")
     Path("key.yaml").chmod(0o600)
     result = keygen("--add")
-    assert result == Result(3, "", "wormhole-keygen: key.yaml, line 2: expected an integer from 0 to 255\n")
+    assert result == Result(7, "", "wormhole-keygen: key.yaml, line 2: expected an integer from 0 to 255\n")
 
 
 def test_a_key_that_others_can_read_is_warned_of(keygen: Keygen) -> None:

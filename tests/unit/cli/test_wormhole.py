@@ -71,7 +71,7 @@ def test_version(wormhole: Wormhole) -> None:
         (["-s", "a:1", "-s", "a:1"], 4, "-s/--server: the address 'a:1' stands twice"),
         (["-S", "demo"], 2, "--server-proxy is the proxy's: leave it out, or type it after demo"),
         (["--log", "inof"], 2, "--log: log filter: 'inof' is not understood"),
-        (["-k", "no\n\x1b[31mkey"], 3, "no\\n\\x1b[31mkey"),
+        (["-k", "no\n\x1b[31mkey"], 7, "no\\n\\x1b[31mkey"),
     ],
 )
 def test_an_error_is_one_line_and_has_its_exit_code(
