@@ -243,10 +243,22 @@ def test_control_frames_that_nobody_takes_end_the_session_before_they_fill_the_m
     world = World().connect()
     first_record, window = 262_109, frames.pack_window(1, 0)
     fits = (first_record + CONTROL_BUFFER) // len(window)
-    for _ in range(fits - 100):
-        world.client.session.outbound.control(window)
+    session = world.client.session
+    repeat(fits - 100, lambda: session.outbound.control(window))
+    session.check_bounds()
+    repeat(200, lambda: session.outbound.control(window))
+    assert session.outbound._queued <= CONTROL_BUFFER
     with pytest.raises(LimitError, match="control frames"):
-        repeat(100, lambda: world.client.session.outbound.control(window))
+        session.check_bounds()
+    with pytest.raises(LimitError, match="control frames"):
+        session.resume_from(0, world.now)
+
+
+def test_what_is_received_ends_a_session_whose_control_frames_nobody_takes() -> None:
+    world = World().connect()
+    world.server.session.outbound.overflowed = True
+    say(world, world.client, frames.pack_ping(1))
+    assert "control frames" in error_of(world.server, LimitError)
 
 
 def test_pings_without_end_are_answered_once() -> None:

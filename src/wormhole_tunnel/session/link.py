@@ -150,6 +150,8 @@ class Link(ABC):
     def _open_next_record(self) -> bool:
         if self._inbox is None:
             return self._message_end == len(self._message) and self._receive_message(bytes(self._message))
+        if self.session is not None:
+            self.session.check_bounds()
         self._record = self._inbox.next_record()
         self._position = 0
         if self._record is not None:

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Container
 from typing import Final
 
-from wormhole_tunnel.errors import FrameError, LimitError
+from wormhole_tunnel.errors import FrameError
 from wormhole_tunnel.limits import CONTROL_BUFFER
 from wormhole_tunnel.session.buffers import HEADROOM, Buffers
 from wormhole_tunnel.session.retention import Chunk, Retention
@@ -46,6 +46,7 @@ class Outbound:
         "_resume_buffer",
         "_sent_on_link",
         "next_number",
+        "overflowed",
         "padding_bytes",
         "retention",
         "urgent",
@@ -66,6 +67,7 @@ class Outbound:
         self._resend: deque[tuple[memoryview, int]] = deque()
         self._sent_on_link = 0  # frames below this number have left on the present link, or were acknowledged
         self.urgent = False
+        self.overflowed = False  # more control frames than may wait: some are lost, and the session has to end
         self.retention = Retention(buffers)
         self.next_number = 0
         self.padding_bytes = 0
@@ -123,7 +125,7 @@ class Outbound:
         stream.sent += length
 
     def control(self, frame: bytes, urgent: bool = False) -> None:
-        """Send a numbered frame; an urgent one flushes a buffered record. Raises LimitError when too many wait."""
+        """Send a numbered frame; an urgent one flushes a buffered record. `overflowed` says when too many wait."""
         self.urgent = self.urgent or urgent
         if self._queue or self._end + len(frame) > self._limit:
             self._enqueue(frame)
@@ -131,9 +133,10 @@ class Outbound:
             self._append(frame)
 
     def _enqueue(self, frame: bytes) -> None:
+        if self._queued + len(frame) > CONTROL_BUFFER:
+            self.overflowed = True
+            return
         self._queued += len(frame)
-        if self._queued > CONTROL_BUFFER:
-            raise LimitError("too many control frames wait for the link")
         self._queue.append(frame)
 
     def _append(self, frame: bytes) -> None:

@@ -149,6 +149,11 @@ class Session:
         self.state = SessionState.ENDED
         self.outbound.clear()
 
+    def check_bounds(self) -> None:
+        """Raises LimitError when more control frames wait for the link than may, whoever caused them."""
+        if self.outbound.overflowed:
+            raise LimitError("too many control frames wait for the link")
+
     def expires_at(self) -> float | None:
         """When a session without a link ends, in `now`'s seconds."""
         return self.down_since + self.resume_timeout if self.state is SessionState.DOWN else None
@@ -366,7 +371,11 @@ class Session:
         return frames.pack_ack(self.rx_next)
 
     def resume_from(self, rx_next: int, now: float) -> None:
-        """The peer has every frame below `rx_next`: send all others again. Raises FrameError when it can't be so."""
+        """The peer has every frame below `rx_next`: send all others again.
+
+        Raises FrameError when it can't be so, LimitError when frames were lost meanwhile (`check_bounds`).
+        """
+        self.check_bounds()
         if not self.outbound.retention.acknowledged <= rx_next <= self.outbound.next_number:
             raise FrameError("the peer claims frames that were not sent, or forgot some it had")
         if rx_next > self.outbound.retention.acknowledged:
