@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from wormhole_tunnel.errors import LimitError, ProtocolError
+from wormhole_tunnel.errors import ProtocolError
 from wormhole_tunnel.net.addresses import SourceAddress
 from wormhole_tunnel.net.clock import now as read_clock
 from wormhole_tunnel.net.pipe import Pipe
@@ -236,15 +236,6 @@ class LinkDriver:
         if not isinstance(error, ProtocolError) or not self._handler.link_failed(self, error):
             self.close(reset=self.link.state is LinkState.HANDSHAKE)
             self._handler.link_closed(self, error)
-
-    def check_bounds(self) -> None:
-        """End the link, and its session with it, when more waits for it than may."""
-        session = self.link.session
-        try:
-            if session is not None:
-                session.check_bounds()
-        except LimitError as error:
-            self._end(error)
 
     def release(self) -> socket.socket:
         """Stop watching and give the socket away, still open."""

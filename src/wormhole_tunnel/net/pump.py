@@ -106,8 +106,6 @@ class Pump:
         self._turn_scheduled = False
         self._active_before = self._active_in_turn
         self._active_in_turn = 0
-        if self.driver is not None:
-            self.driver.check_bounds()
         self.run()
 
     def run(self) -> None:
