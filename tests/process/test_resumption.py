@@ -10,16 +10,13 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
-from typing import Self
 
 import pytest
 
-from tests.support.forwarder import Forwarder
+from tests.support.line import A_GOOD_LINK, Line
 from tests.support.proxies import Proxy
 from tests.support.servers import (
     CHUNK,
-    Handler,
-    Server,
     connect,
     echo,
     exchange,
@@ -32,42 +29,6 @@ from tests.support.waiting import DEADLINE, wait_until
 from wormhole_tunnel.limits import MESSAGE1_SIZE
 
 MIB = 1 << 20
-A_GOOD_LINK = 5 * MIB // 4  # bytes; after one that carried so much, the next is dialled at once
-
-
-class Line:
-    """A client proxy, a forwarder, a server proxy and a server in a row. Options are those of the proxies."""
-
-    def __init__(self, folder: Path, key: str, stack: ExitStack) -> None:
-        self._folder = folder
-        self._key = key
-        self._stack = stack
-        self.both: tuple[str, ...] = ()
-        self.client_options: tuple[str, ...] = ()
-        self.server_options: tuple[str, ...] = ()
-
-    def start(self, handler: Handler = echo, **faults: int) -> Self:
-        """Start them; `faults` are the forwarder's."""
-        keys = ("-k", self._key, *self.both)
-        self.server = self._stack.enter_context(Server(handler))
-        target = f"127.0.0.1:{self.server.port}"
-        self._far_command = ("-S", "-s", target, *keys, *self.server_options)
-        self.far = self._stack.enter_context(Proxy(self._folder, "far", *self._far_command))
-        self.forwarder = self._stack.enter_context(Forwarder(self.far.port, **faults))
-        link = f"127.0.0.1:{self.forwarder.port}"
-        self.near = self._stack.enter_context(Proxy(self._folder, "near", "-s", link, *keys, *self.client_options))
-        return self
-
-    def restart_server_proxy(self) -> None:
-        """Kill it, and start another at its address."""
-        self.far.end(signal.SIGKILL)
-        self.far = Proxy(self._folder, "far2", *self._far_command, listen=self.far.address)
-        self._stack.enter_context(self.far)
-
-    @property
-    def port(self) -> int:
-        """Where clients connect to."""
-        return self.near.port
 
 
 @pytest.fixture
