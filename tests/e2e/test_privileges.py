@@ -55,5 +55,5 @@ def test_a_key_that_the_user_cannot_read_is_said_at_the_start(tmp_path: Path) ->
     key = str(make_key(tmp_path))
     command = [str(COMMANDS / "wormhole"), "-c", f":{free_port()}", "-k", key, "--user", "nobody"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 3
+    assert done.returncode == 7
     assert "the user nobody can't read it" in done.stderr

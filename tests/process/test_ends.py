@@ -14,7 +14,7 @@ from tests.support.proxies import COMMANDS, Proxy
 from tests.support.servers import connect, receive
 from tests.support.waiting import DEADLINE
 
-USAGE, KEY_FILE, ADDRESS, LISTEN = 2, 3, 4, 5
+USAGE, KEY_FILE, ADDRESS, LISTEN = 2, 7, 4, 5
 FORCED = 3
 
 
