@@ -112,6 +112,11 @@ class Approach:
             self._backoff.restart()
         self.dial_later()
 
+    def hurry(self) -> None:
+        """There is news: dial now, and begin anew with the pauses."""
+        self._backoff.restart()
+        self.dial()
+
     def _dial_again(self) -> None:
         self._retry = None
         self.dial()

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import socket
-from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import Protocol
 
 from wormhole_tunnel.errors import ProtocolError
 from wormhole_tunnel.net import clock
@@ -27,21 +25,17 @@ from wormhole_tunnel.observe.snapshot import PeerSnapshot, PeerState
 from wormhole_tunnel.proxy import report
 from wormhole_tunnel.proxy.approach import Approach
 from wormhole_tunnel.proxy.expiry import Expiry
-from wormhole_tunnel.proxy.failover import Health
 from wormhole_tunnel.proxy.farewell import Farewell
 from wormhole_tunnel.proxy.links import UplinkSettings, explain, handshake_result, is_suspect, was_good
-from wormhole_tunnel.proxy.pipes import apply_stream_event, is_violation, pipe_of, reset_all
+from wormhole_tunnel.proxy.pipes import is_violation, reset_all
+from wormhole_tunnel.proxy.placement import Placement
 from wormhole_tunnel.session import events
 from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.session.session import Session
-from wormhole_tunnel.session.stream import Stream
 from wormhole_tunnel.wire.frames import ResetCode
 from wormhole_tunnel.wire.handshake import HandshakeRefusedError, KeyGenerator
 
 _log = get_logger("wormhole.link")
-_NO_SERVER: Final = frozenset(  # the server proxy works, the server behind it does not
-    {ResetCode.REFUSED, ResetCode.UNREACHABLE, ResetCode.TIMEOUT, ResetCode.NAME, ResetCode.LIMIT}
-)
 
 
 class UplinkOwner(Protocol):
@@ -81,7 +75,7 @@ class Uplink:
         self._owner = owner
         self._settings = settings
         self._approach = Approach(address, dialer, self)
-        self._health = Health(random.SystemRandom())
+        self._placement = Placement(owner.place, lambda: owner.uplink_leaving(self))
         self._buffers = buffers
         self._generator = generator
         self._loop = asyncio.get_running_loop()
@@ -112,7 +106,7 @@ class Uplink:
     def avoided(self, now: float) -> bool:
         """Whether another uplink is the better choice: this one does not answer, or its server refuses."""
         suspect = self._driver is not None and is_suspect(self._driver.link, now)
-        return self._stalled or self._health.avoided(now) or suspect
+        return self._stalled or self._placement.avoided(now) or suspect
 
     @property
     def load(self) -> int:
@@ -145,6 +139,11 @@ class Uplink:
         """Dial now, unless that is under way."""
         if not self._closed and self._candidate is None:
             self._approach.dial()
+
+    def hurry(self) -> None:
+        """Dial now if there is no session, whatever pause was agreed upon."""
+        if not self._closed and self.session is None and self._candidate is None:
+            self._approach.hurry()
 
     def unreachable(self, error: DialError) -> None:
         """Part of `ApproachOwner`."""
@@ -195,35 +194,13 @@ class Uplink:
             case events.CloseAcknowledged():
                 self._end("done")
             case _:
-                self._stream_event(event)
-
-    def _stream_event(self, event: events.Event) -> None:
-        match event:
-            case events.StreamReset(stream, ResetCode.DRAINING) if not stream.opened:
-                self._take_back([stream])
-                self._owner.uplink_leaving(self)
-                return
-            case events.StreamReset(stream, code) if not stream.opened and code in _NO_SERVER:
-                self._health.failed(clock.now())
-            case events.StreamAccepted():
-                self._health.succeeded()
-            case _:
-                pass
-        apply_stream_event(event)
-
-    def _take_back(self, streams: Iterable[Stream]) -> None:
-        """Open these elsewhere: the server proxy has never begun them."""
-        for stream in streams:
-            pipe = pipe_of(stream.owner)
-            if pipe is not None and not pipe.closed:
-                pipe.detach()
-                self._owner.place(pipe)
+                self._placement.apply(event)
 
     def _link_stalled(self) -> None:
         self._stalled = True
         self._say(logging.INFO, "link_stalled", "no word from the server proxy; dialling a spare link")
         if self.session is not None:
-            self._take_back(self.session.withdraw_unsent())
+            self._placement.take_back(self.session.withdraw_unsent())
         self._dial_successor()
 
     def _dial_successor(self) -> None:
@@ -244,7 +221,7 @@ class Uplink:
             logging.INFO, "peer_draining", f"server proxy {self.address} is going away; new connections go elsewhere"
         )
         if self.session is not None:
-            self._take_back(self.session.withdraw_excluded())
+            self._placement.take_back(self.session.withdraw_excluded())
         self._owner.uplink_leaving(self)
 
     def _session_refused(self, driver: LinkDriver, *, known: bool) -> None:
@@ -313,7 +290,7 @@ class Uplink:
             self._say(logging.WARNING, "link_lost", f"link to {self.address} lost: {reason}; resuming")
             self._settings.counters.link_lost(str(self.address), clock.unix_ms() / 1000)
             self._wait_for_link()
-            self._take_back(session.withdraw_unsent())
+            self._placement.take_back(session.withdraw_unsent())
             self._owner.uplink_down(self)
         self._approach.lost(good=was_good(driver, clock.now() - self._up_since))
         self.end_if_idle()
@@ -373,7 +350,7 @@ class Uplink:
         session.end()
         level, word = (logging.WARNING, "lost") if streams else (logging.INFO, "ended")
         self._say(level, f"session_{word}", f"session with {self.address} {word}: {reason}", connections=streams)
-        self._take_back(unsent)
+        self._placement.take_back(unsent)
         self.end_if_idle()
 
     def retire(self) -> None:

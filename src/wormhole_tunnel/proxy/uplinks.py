@@ -128,7 +128,9 @@ class Uplinks:
 
     def uplink_ended(self, uplink: Uplink) -> None:
         """Part of `UplinkOwner`."""
-        self._former.pop(uplink, None)
+        place = self._former.pop(uplink, None)
+        if place is not None and not self._closed:
+            self._current[place].hurry()  # a process that has drained is replaced about now
         if uplink in self._current:
             self._current.remove(uplink)
         if not self._current and not self._former:
