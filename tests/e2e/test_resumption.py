@@ -24,6 +24,7 @@ from tests.support.waiting import wait_until
 MIB = 1 << 20
 GIB = 1 << 30
 STREAMS = 20
+PIECES = -(-2 * GIB // (STREAMS * CHUNK))  # that each stream sends
 OUTAGE = 120.0  # seconds
 PATIENCE = 60.0  # seconds after the outage: the pauses between dials have grown
 
@@ -98,25 +99,25 @@ def outage(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> Iter
         yield Outage(line, psql)
 
 
-def send_and_compare(port: int, label: int, size: int) -> None:
-    """Send `size` bytes to an echo server while they come back; an error or a wrong byte fails."""
+def send_and_compare(port: int, label: int) -> None:
+    """Send all pieces to an echo server while they come back; an error or a wrong byte fails."""
     block = hashlib.shake_128(b"%d" % label).digest(CHUNK - 8)
     sent, received, returned = hashlib.sha256(), hashlib.sha256(), 0
     with connect(port) as client:
         client.settimeout(None)
-        sender = Thread(target=send, args=(client, block, size // CHUNK, sent))
+        sender = Thread(target=send, args=(client, block, sent))
         sender.start()
         while data := client.recv(CHUNK):
             received.update(data)
             returned += len(data)
         sender.join()
-    assert returned == size
+    assert returned == PIECES * CHUNK
     assert received.digest() == sent.digest()
 
 
-def send(client: socket.socket, block: bytes, count: int, digest: object) -> None:
+def send(client: socket.socket, block: bytes, digest: object) -> None:
     assert isinstance(digest, type(hashlib.sha256()))
-    for number in range(count):
+    for number in range(PIECES):
         piece = number.to_bytes(8) + block
         digest.update(piece)
         client.sendall(piece)
@@ -127,7 +128,7 @@ def send(client: socket.socket, block: bytes, count: int, digest: object) -> Non
 def test_a_hundred_cuts_while_20_streams_carry_2_gib_each_way(line: Line) -> None:
     line.start(echo, cut_every=36 * MIB, most_cuts=10_000)
     with ThreadPoolExecutor(STREAMS) as pool:
-        list(pool.map(lambda label: send_and_compare(line.port, label, 2 * GIB // STREAMS), range(STREAMS)))
+        list(pool.map(lambda label: send_and_compare(line.port, label), range(STREAMS)))
     assert line.forwarder.cuts >= 100
     assert "session lost" not in line.near.log
 
