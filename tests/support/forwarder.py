@@ -19,6 +19,7 @@ class _Road:
     near: socket.socket
     far: socket.socket
     passable: Event = field(default_factory=Event)
+    swallows: bool = False
 
 
 class Forwarder(Server):
@@ -69,6 +70,12 @@ class Forwarder(Server):
             for road in self._roads:
                 road.passable.clear()
 
+    def swallow(self) -> None:
+        """Take all that comes on the present connections, and pass nothing on."""
+        with self._lock:
+            for road in self._roads:
+                road.swallows = True
+
     def heal(self) -> None:
         """What was held back passes, and everything after it."""
         with self._lock:
@@ -95,6 +102,8 @@ class Forwarder(Server):
         with contextlib.suppress(OSError):
             while data := source.recv(_LARGE if self.rate is None else CHUNK // 16):
                 road.passable.wait()
+                if road.swallows:
+                    continue
                 if most is not None:
                     data, most = data[:most], max(0, most - len(data))
                 if self.rate is not None:

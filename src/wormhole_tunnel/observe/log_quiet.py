@@ -12,8 +12,10 @@ QUIET_CLASSES: Final = {
     "links": frozenset(
         {
             "dial_failed",
+            "link_aged",
             "link_lost",
             "link_resumed",
+            "link_revived",
             "link_stalled",
             "link_up",
             "session_begun",
