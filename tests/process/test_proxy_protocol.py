@@ -47,7 +47,7 @@ def test_the_address_that_a_balancer_tells_reaches_the_server(tmp_path: Path) ->
             assert header is not None
             assert header.source == told
             assert answer[header.size :] == b"hello"
-        assert "[2001:db8::7]:4711 ->" in tunnel.client.log
+        tunnel.client.wait_for("[2001:db8::7]:4711 ->", times=2)
 
 
 def test_what_is_no_header_is_reset_and_logged(tmp_path: Path) -> None:

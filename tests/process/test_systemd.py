@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.proxies import COMMANDS
 from tests.support.running import running
-from tests.support.waiting import DEADLINE
+from tests.support.waiting import DEADLINE, wait_until
 
 UNITS = Path(__file__).resolve().parents[2] / "deploy" / "systemd"
 WORMHOLE = str(COMMANDS / "wormhole")
@@ -31,7 +31,7 @@ def test_states_are_told(tmp_path: Path, key: str) -> None:
         command = [WORMHOLE, "-c", ":0", "-s", "127.0.0.1:9", "-k", key]
         with running(command, log, NOTIFY_SOCKET=str(path), WATCHDOG_USEC="100000") as process:
             assert manager.recv(100) == b"READY=1"
-            assert "listens on" in log.read_text()
+            wait_until(lambda: "listens on" in log.read_text(), "the log's first line")
             for _ in range(3):
                 assert manager.recv(100) == b"WATCHDOG=1"
             process.send_signal(signal.SIGHUP)

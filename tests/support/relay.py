@@ -22,9 +22,9 @@ class Relay(Server):
         """Reset every connection, whatever is under way. New ones go through."""
         with self._lock:
             for sock in self._open:
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError):  # one that has ended by itself is closed
                     sock.shutdown(socket.SHUT_RD)  # wakes the thread that reads
-                reset(sock)
+                    reset(sock)
             self._open.clear()
 
     def _forward(self, near: socket.socket) -> None:

@@ -19,9 +19,9 @@ from wormhole_tunnel.observe.log_limit import WINDOW, RepeatLimiter
 MAX_LINES: Final = 10_000
 CLOSE_TIMEOUT: Final = 1.0  # seconds that the last lines may take at exit
 _BATCH: Final = 64  # lines a write
-_GATHER: Final = (
-    0.02  # seconds that a line may wait for others: each waking of the thread takes the interpreter from the proxy
-)
+# A line waits so many seconds for others, unless none was written of late: each waking of the thread takes the interpreter
+# from the proxy.
+_GATHER: Final = 0.02
 _LOGGER: Final = "wormhole.observe.logs"
 
 
@@ -38,6 +38,7 @@ class LogWriter(logging.Handler):
         self._max_lines = max_lines
         self._lines: deque[str] = deque()
         self._dropped = 0
+        self._written_at = 0.0
         self._closing = False
         self._limiter = RepeatLimiter()
         self._changed = threading.Condition(threading.Lock())
@@ -113,7 +114,8 @@ class LogWriter(logging.Handler):
                 self._changed.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
                 self._say_held_back(time.monotonic())
             if not self._closing and len(self._lines) < _BATCH:
-                self._changed.wait(_GATHER)
+                self._changed.wait(max(0.0, self._written_at + _GATHER - time.monotonic()))
+            self._written_at = time.monotonic()
             if self._closing:
                 self._say_dropped()
                 self._say_held_back(float("inf"))
