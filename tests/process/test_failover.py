@@ -115,8 +115,8 @@ def test_a_server_proxy_whose_server_refuses_draws_no_connections(
         one, _ = gateways
         with client_proxy(tmp_path, to=(useless.address, one.address)) as near:
             wait_for_links(near, useless, one)
-            with pytest.raises(ConnectionResetError):
-                exchange(near.port, b"refused")
+            with connect(near.port) as refused, pytest.raises(ConnectionResetError):
+                refused.recv(1)
             assert exchange(near.port, b"served") == b"served"
 
 
