@@ -163,9 +163,12 @@ def test_three_hops_carry_data_and_its_ends_both_ways(tmp_path: Path, key: str) 
 
 
 def test_a_refusal_comes_back_over_three_hops_as_a_reset(tmp_path: Path, key: str) -> None:
-    with three_hops(tmp_path, key, f"127.0.0.1:{free_port()}") as port, connect(port) as client:
-        with pytest.raises(ConnectionResetError):
-            client.recv(1)
+    with (
+        three_hops(tmp_path, key, f"127.0.0.1:{free_port()}") as port,
+        connect(port) as client,
+        pytest.raises(ConnectionResetError),
+    ):
+        client.recv(1)
 
 
 def test_a_tunnel_through_a_tunnel_with_keys_of_its_own(tmp_path: Path) -> None:
