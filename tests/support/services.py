@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import mkdtemp
@@ -46,7 +47,7 @@ def run(*command: str | Path, within: float = 60.0, **more: str) -> str:
     return done.stdout
 
 
-class Service:
+class Service(ABC):
     """A server process that listens on `port` of `host`, or on the Unix socket `path`; its output is a file."""
 
     user: str | None = None  # whom it runs as, if not as we do
@@ -68,9 +69,9 @@ class Service:
     def prepare(self) -> None:
         """Make the files it needs."""
 
+    @abstractmethod
     def command(self) -> Sequence[str]:
         """The program and its arguments."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self.prepare()
