@@ -67,7 +67,8 @@ class Service(ABC):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def prepare(self) -> None:
-        """Make the files it needs."""
+        """Make the files it needs: none but its folder."""
+        self.folder.mkdir(exist_ok=True)
 
     @abstractmethod
     def command(self) -> Sequence[str]:
