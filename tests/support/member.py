@@ -112,13 +112,15 @@ class Member:
 
 
 def time_to_enter(port: int, key: Key) -> float:
-    """Seconds until a member has entered, tried again whenever it is turned away, and an echo has come back."""
+    """Seconds until a member has entered, tried again whenever it is turned away, and is connected to the server."""
     begun = time.monotonic()
     while True:
         try:
             with Member(port, key) as member:
                 member.enter()
-                member.echo(1)
+                member.say(frames.pack_open(1, "", None))
+                while frames.Opened(1) not in member.hear():
+                    pass
                 return time.monotonic() - begun
         except ConnectionError:
             assert time.monotonic() < begun + DEADLINE

@@ -24,8 +24,10 @@ from wormhole_tunnel.session.link import Link, LinkState
 
 _log = get_logger("wormhole.records")
 _LARGE_RECORD: Final = 64 * 1024
-_TURN: Final = 1024  # what one turn of the loop may spend on a link's events, so that no peer can keep it from the others
-_EVENT_COST: Final = 8  # of an event that is not data: an OPEN is a socket and a connection; 128 of them take about 20 ms
+# What one turn of the loop may spend on a link's events, so that no peer can keep it from the others. Data costs 1; any
+# other event may be an OPEN, a socket and a connection: 128 of them take about 20 ms.
+_TURN: Final = 1024
+_EVENT_COST: Final = 8
 _TIMER_SLACK: Final = 0.001  # seconds; a deadline this close to the armed timer needs none of its own
 
 

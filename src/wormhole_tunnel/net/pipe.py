@@ -20,6 +20,7 @@ from wormhole_tunnel.net.clock import now as read_clock
 from wormhole_tunnel.net.pump import Pump
 from wormhole_tunnel.net.socket_options import reset_on_close
 from wormhole_tunnel.net.socket_writer import SocketWriter
+from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.session.session import Session
 from wormhole_tunnel.session.stream import Stream
 from wormhole_tunnel.wire.frames import ResetCode, SourceAddress
@@ -46,6 +47,7 @@ class Pipe:
     """See the module. `sock` is None while a server proxy still connects it."""
 
     __slots__ = (
+        "_buffers",
         "_bulk",
         "_early",
         "_early_sent",
@@ -66,7 +68,10 @@ class Pipe:
         "stream",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, owner: PipeOwner, sock: socket.socket | None) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, owner: PipeOwner, sock: socket.socket | None, buffers: Buffers
+    ) -> None:
+        self._buffers = buffers
         self._loop = loop
         self._owner = owner
         self.socket = sock
@@ -81,7 +86,7 @@ class Pipe:
         self.closed = False
         self._early: bytearray | None = None  # what a client sent before its stream was open
         self._early_sent = 0
-        self._writer = SocketWriter(loop, self, sock)
+        self._writer = SocketWriter(loop, self, sock, buffers)
         self._bulk = False  # what it read last was much
         self._read_ended = False
         self._watching = False
@@ -91,6 +96,7 @@ class Pipe:
     def wait(self, first: bytes = b"") -> None:
         """Client side: read early data until the stream is open. `first` is what was read before."""
         self._early = bytearray(first)
+        self._buffers.waiting += len(first)
         self.sent += len(first)
         self._watch()
 
@@ -126,9 +132,13 @@ class Pipe:
         self._writer.connected(sock)
 
     def _end_early(self) -> None:
-        self._early = None
+        self._drop_early()
         if not self._read_ended:
             self._watch()
+
+    def _drop_early(self) -> None:
+        self._buffers.waiting -= len(self._early or b"")
+        self._early = None
 
     # --- from the socket to the stream ----------------------------------------------------------------------------------
 
@@ -206,6 +216,7 @@ class Pipe:
             self.abort(ResetCode.RESET)
             return
         early += data
+        self._buffers.waiting += len(data)
         self.sent += len(data)
         if not data:
             self._read_ended = True
@@ -321,7 +332,7 @@ class Pipe:
         self.closed = True
         self._unwatch()
         self._writer.close()
-        self._early = None
+        self._drop_early()
         if self.socket is not None:
             self.socket.close()
         self._owner.pipe_ended(self, end, code)

@@ -1,11 +1,20 @@
-"""Writing to a local socket: at once what it takes, the rest in a queue that the stream's window bounds."""
+"""Writing to a local socket: at once what it takes, the rest in a queue that the stream's window bounds.
+
+What waits is counted (`Buffers.waiting`). Small pieces are put together: a queue of single bytes would take a hundred
+times the memory that it is counted for.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 from collections import deque
-from typing import Protocol
+from typing import Final, Protocol
+
+from wormhole_tunnel.limits import KIB
+from wormhole_tunnel.session.buffers import Buffers
+
+_PIECE: Final = 64 * KIB
 
 
 class WriterOwner(Protocol):
@@ -24,15 +33,30 @@ class WriterOwner(Protocol):
 class SocketWriter:
     """`sock` is None while it is still being connected; what is written meanwhile waits."""
 
-    __slots__ = ("_loop", "_owner", "_queue", "_socket", "_watching", "closed", "ended", "finishing")
+    __slots__ = (
+        "_buffers",
+        "_loop",
+        "_owner",
+        "_queue",
+        "_socket",
+        "_taken",
+        "_watching",
+        "closed",
+        "ended",
+        "finishing",
+    )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, owner: WriterOwner, sock: socket.socket | None) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, owner: WriterOwner, sock: socket.socket | None, buffers: Buffers
+    ) -> None:
         self.ended = False
         self.closed = False
         self._loop = loop
         self._owner = owner
         self._socket = sock
-        self._queue: deque[memoryview] | None = None  # made when needed: most never are
+        self._buffers = buffers
+        self._queue: deque[bytearray] | None = None  # made when needed: most never are
+        self._taken = 0  # bytes of the first piece that the socket has taken
         self.finishing = False
         self._watching = False
 
@@ -47,9 +71,16 @@ class SocketWriter:
         if not self._queue and self._socket is not None:
             sent = self._send(self._socket, data)
         if sent < len(data) and not self.closed:
-            if self._queue is None:
-                self._queue = deque()
-            self._queue.append(memoryview(bytes(data[sent:])))
+            self._enqueue(data[sent:])
+
+    def _enqueue(self, data: memoryview) -> None:
+        self._buffers.waiting += len(data)
+        if self._queue is None:
+            self._queue = deque()
+        if self._queue and len(self._queue[-1]) + len(data) <= _PIECE:
+            self._queue[-1] += data
+        else:
+            self._queue.append(bytearray(data))
 
     def _send(self, sock: socket.socket, data: memoryview) -> int:
         try:
@@ -69,13 +100,15 @@ class SocketWriter:
     def _write_queue(self) -> None:
         queue, sock = self._queue, self._socket
         while queue and sock is not None:
-            data = queue[0]
-            sent = self._send(sock, data)
+            with memoryview(queue[0]) as piece:
+                sent = self._send(sock, piece[self._taken :])
             if self.closed:
                 return
-            if sent < len(data):
-                queue[0] = data[sent:]
+            self._buffers.waiting -= sent
+            self._taken += sent
+            if self._taken < len(queue[0]):
                 return
+            self._taken = 0
             queue.popleft()
         self._queue = None
         self._unwatch()
@@ -107,4 +140,6 @@ class SocketWriter:
         """Write nothing more; the socket is closed by its owner. Idempotent."""
         self.closed = True
         self._unwatch()
+        if self._queue:
+            self._buffers.waiting -= sum(map(len, self._queue)) - self._taken
         self._queue = None

@@ -164,9 +164,10 @@ class ClientProxy:
         """
         if not self.lifecycle.serving:
             raise ConnectionAbortedError("refused: the proxy is stopping")
-        if len(self._pipes) >= self._settings.max_connections:
-            raise ConnectionAbortedError("refused: max_connections reached")
-        pipe = EmbeddedPipe(self._loop, self)
+        reason = self._refusal()
+        if reason is not None:
+            raise ConnectionAbortedError(f"refused: {reason}")
+        pipe = EmbeddedPipe(self._loop, self, self._buffers)
         self._admit(pipe)
         return await pipe.streams(limit)
 
@@ -193,7 +194,7 @@ class ClientProxy:
         if reason is not None:
             self._refuse(sock, source, ResetCode.LIMIT, reason)
             return
-        pipe = Pipe(self._loop, self, sock)
+        pipe = Pipe(self._loop, self, sock, self._buffers)
         pipe.source = str(source)
         pipe.address = _frame_source(source)
         self._access.enter(source)
@@ -217,7 +218,7 @@ class ClientProxy:
         """Why one more client is refused, if it is."""
         if len(self._pipes) >= self._settings.max_connections:
             return "--max-connections reached"
-        return "--max-memory reached" if self._buffers.exhausted else None
+        return "--max-memory reached" if self._buffers.crowded else None
 
     def place(self, pipe: Pipe) -> None:
         """Open the client's stream on the best uplink there is, or let it wait for one."""

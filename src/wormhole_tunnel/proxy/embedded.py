@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from wormhole_tunnel.net.pipe import Pipe, PipeEnd, PipeOwner
+from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.wire.frames import ResetCode
 
 STREAM_LIMIT: Final = 64 * 1024  # bytes that asyncio's reader buffers, by asyncio's own default
@@ -49,10 +50,10 @@ class EmbeddedPipe(Pipe):
 
     __slots__ = ("_client", "_proxy", "_reader", "_ready", "_transport")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, proxy: PipeOwner) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, proxy: PipeOwner, buffers: Buffers) -> None:
         near, far = socket.socketpair()
         far.settimeout(0)
-        super().__init__(loop, self, far)
+        super().__init__(loop, self, far, buffers)
         self.source = "this process"
         self._proxy = proxy
         self._client: socket.socket = near

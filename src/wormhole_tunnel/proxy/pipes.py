@@ -101,11 +101,15 @@ def log_start(pipe: Pipe, target: str) -> None:
 
 
 def log_end(pipe: Pipe, end: PipeEnd, code: ResetCode | None) -> None:
-    """At `info` with bytes and seconds; at `debug` when not a byte was sent either way, as by a health probe."""
+    """At `info` with bytes and seconds.
+
+    At `debug` when not a byte was sent either way, as by a health probe, and where no connection was made: why is said
+    elsewhere, however often it happens.
+    """
     seconds = read_clock() - pipe.started_at
     plain = code is None or code is ResetCode.RESET
     reason = end.value if code is None or plain else f"{end.value}: {code.name.lower().replace('_', ' ')}"
-    quiet = plain and pipe.sent == pipe.received == 0
+    quiet = pipe.socket is None or (plain and pipe.sent == pipe.received == 0)
     log_event(
         _log,
         logging.DEBUG if quiet else logging.INFO,

@@ -23,6 +23,7 @@ from wormhole_tunnel.proxy.farewell import Farewell
 from wormhole_tunnel.proxy.pipes import apply_stream_event, connection_id, log_end, log_start, reset_all
 from wormhole_tunnel.proxy.upstreams import Connecting, Upstreams
 from wormhole_tunnel.session import events
+from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.session.session import Session
 from wormhole_tunnel.session.stream import Stream
 from wormhole_tunnel.wire.frames import ResetCode
@@ -55,7 +56,7 @@ class ServedOwner(Protocol):
     def send_proxy(self) -> ProxyHeader:
         """Which header a server gets."""
 
-    def admit(self) -> ResetCode | None:
+    def refusal(self) -> str | None:
         """Why one more stream is refused, if it is."""
 
     def service(self, name: str) -> Upstreams | None:
@@ -68,8 +69,9 @@ class ServedOwner(Protocol):
 class ServedSession:
     """See the module."""
 
-    def __init__(self, owner: ServedOwner, session: Session) -> None:
+    def __init__(self, owner: ServedOwner, session: Session, buffers: Buffers) -> None:
         self.session = session
+        self._buffers = buffers
         self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._pump = Pump(self._loop, session)
@@ -194,14 +196,19 @@ class ServedSession:
                 apply_stream_event(event)
 
     def _open(self, stream: Stream) -> None:
-        pipe = Pipe(self._loop, self, None)
+        pipe = Pipe(self._loop, self, None, self._buffers)
         pipe.label = connection_id(self.session, stream.id)
         pipe.source = str(stream.source.host) if stream.source is not None else "client"
         pipe.attach(self._pump, stream)
         self._owner.pipe_began(pipe)
-        refusal = ResetCode.DRAINING if self._draining else self._owner.admit()
+        if self._draining:
+            pipe.abort(ResetCode.DRAINING)
+            return
+        refusal = self._owner.refusal()
         if refusal is not None:
-            pipe.abort(refusal)
+            message = f"a connection of {pipe.source} refused: {refusal}"
+            log_event(_conn_log, logging.WARNING, "client_refused", message, connection=pipe.label, reason=refusal)
+            pipe.abort(ResetCode.LIMIT)
             return
         servers = self._owner.service(stream.service)
         if servers is None:

@@ -182,7 +182,7 @@ class ServerProxy:
     def _link_up(self, driver: LinkDriver, session: Session, resumed: bool) -> None:
         served = self._served.get(session)
         if served is None:
-            served = self._served[session] = ServedSession(self, session)
+            served = self._served[session] = ServedSession(self, session, self._buffers)
         served.attach(driver)
         if self._host.draining:
             served.drain()
@@ -252,11 +252,11 @@ class ServerProxy:
         """Which PROXY protocol header a server gets."""
         return self._settings.send_proxy
 
-    def admit(self) -> ResetCode | None:
-        """Refuse a stream beyond `max_connections` or `max_memory`."""
-        open_streams = sum(len(session.streams) for session in self._served)
-        full = open_streams > self._settings.max_connections or self._buffers.exhausted
-        return ResetCode.LIMIT if full else None
+    def refusal(self) -> str | None:
+        """Why one more stream, which is counted already, is refused, if it is."""
+        if len(self._pipes) > self._settings.max_connections:
+            return "--max-connections reached"
+        return "--max-memory reached" if self._buffers.crowded else None
 
     def service(self, name: str) -> Upstreams | None:
         """The servers of a service, if it is offered."""

@@ -41,24 +41,37 @@ class BufferPool:
 class Buffers:
     """The memory for data under way that all links of a process share, at most about `limit` bytes.
 
-    At the limit no further data is taken in: local sockets are not read, windows don't grow, new sessions are refused.
-    What frees memory (acknowledgements, the link, the local sockets' taking) always goes on.
+    At the limit nothing new is taken on: no session, no connection, no larger window (`crowded`). Data of connections that
+    are open is taken in until it reaches the limit by itself (`exhausted`): what waits for local sockets is bounded by
+    windows already given, and a few that don't take it must not stop all others. What frees memory (acknowledgements,
+    the link, the local sockets' taking) always goes on.
     """
 
-    __slots__ = ("copied", "inbound", "limit", "records")
+    __slots__ = ("copied", "inbound", "limit", "records", "waiting")
 
     def __init__(self, limit: int = GIB) -> None:
         self.records = BufferPool()
         self.inbound = BufferPool(2 * BUFFER_SIZE)  # a whole record fits behind the rest of another
         self.copied = 0  # bytes kept outside of the pools
+        self.waiting = 0  # bytes that wait for a local socket, or came from one before its stream was open
         self.limit = limit
+
+    @property
+    def under_way(self) -> int:
+        """Bytes in use by links and sessions."""
+        return self.records.in_use * BUFFER_SIZE + self.inbound.in_use * 2 * BUFFER_SIZE + self.copied
 
     @property
     def used(self) -> int:
         """Bytes in use."""
-        return self.records.in_use * BUFFER_SIZE + self.inbound.in_use * 2 * BUFFER_SIZE + self.copied
+        return self.under_way + self.waiting
 
     @property
     def exhausted(self) -> bool:
-        """Whether the limit is reached."""
+        """Whether links and sessions alone reach the limit: no data is taken in."""
+        return self.under_way >= self.limit
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the limit is reached: nothing new is taken on."""
         return self.used >= self.limit

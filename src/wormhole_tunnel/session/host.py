@@ -102,7 +102,7 @@ class SessionHost:
         resumes_here = offer.wanted_instance == self.instance
         if self.draining and not resumes_here:
             return HandshakeStatus.DRAINING
-        full = len(self.sessions) >= self.settings.max_sessions or self._buffers.exhausted
+        full = len(self.sessions) >= self.settings.max_sessions or self._buffers.crowded
         if full and not resumes_here:
             return HandshakeStatus.BUSY
         return HandshakeStatus.OK

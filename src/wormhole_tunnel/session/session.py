@@ -252,7 +252,7 @@ class Session:
         stream.consumed += length
         if not stream.window_due() or stream.id not in self.streams:
             return False
-        pool = 0 if self._buffers.exhausted else self._window_pool
+        pool = 0 if self._buffers.crowded else self._window_pool
         growth = min(stream.wanted_growth(now, self.round_trip), pool)
         self._window_pool -= growth
         self.outbound.control(frames.pack_window(stream.id, stream.raise_window(growth, now)))

@@ -226,6 +226,21 @@ def test_a_server_that_drains_takes_no_new_session() -> None:
     assert world.client.error.answer.status is HandshakeStatus.DRAINING
 
 
+def test_a_server_whose_memory_is_full_says_so_and_lets_a_session_it_has_come_back() -> None:
+    world = World().connect()
+    session = world.client.session
+    world.buffers.waiting = world.buffers.limit
+    world.dial()
+    world.settle()
+    assert isinstance(world.client.error, HandshakeRefusedError)
+    assert world.client.error.answer.status is HandshakeStatus.BUSY
+    world.dial(session)
+    world.settle()
+    assert world.client.link is not None
+    assert session.link is world.client.link
+
+
+
 def test_a_server_with_all_its_sessions_is_busy() -> None:
     world = World(max_sessions=1).connect()
     world.dial()

@@ -37,3 +37,13 @@ def test_what_is_in_use_is_counted_against_the_limit() -> None:
     buffers.records.give(record)
     exhausted.append(buffers.exhausted)
     assert exhausted == [False, True, False]
+
+
+def test_what_waits_for_local_sockets_keeps_out_what_is_new_and_holds_up_nothing_else() -> None:
+    buffers = Buffers(limit=MIB)
+    buffers.waiting = MIB - 1
+    assert (buffers.used, buffers.crowded) == (MIB - 1, False)
+    buffers.copied += 1
+    assert (buffers.used, buffers.crowded, buffers.exhausted) == (MIB, True, False)
+    buffers.copied = MIB
+    assert buffers.exhausted
