@@ -12,13 +12,15 @@ from threading import Event, Thread
 import pytest
 
 from tests.support.forwarder import Forwarder
-from tests.support.proxies import Proxy
+from tests.support.proxies import Proxy, free_port
 from tests.support.servers import Server, connect, echo, exchange, receive, receive_all
 from tests.support.waiting import wait_until
 
 LONG = ("--drain-timeout", "1h")
 SOON = ("--connect-timeout", "1s")  # for a client to be served after a server proxy is gone
 CLIENTS = 20
+CROWD = 400
+EARLY = 60_000  # bytes that a client proxy takes from a client before its connection stands
 
 
 @pytest.fixture
@@ -220,6 +222,41 @@ def test_what_a_client_has_said_to_a_dead_server_proxy_is_said_to_no_other(
     assert not heard.is_set()
     assert "connection_opened" not in one.log
     assert "-> " not in one.log
+
+
+def test_what_never_left_this_host_goes_to_another_server_proxy(tmp_path: Path, key: str) -> None:
+    """Clients fill a link that is stuck, until nothing more is sealed: who came after that can't have been heard."""
+    later = free_port()
+    heard: tuple[list[bytes], list[bytes]] = ([], [])
+    everyone = [number.to_bytes(4) for number in range(CROWD)]
+
+    def listener(names: list[bytes]) -> Server:
+        def listen(sock: socket.socket) -> None:
+            name = receive(sock, 4)
+            assert receive(sock, EARLY) == name * (EARLY // 4)
+            names.append(name)
+
+        return Server(listen)
+
+    with ExitStack() as stack:
+        servers = [stack.enter_context(listener(names)) for names in heard]
+        options = [("-S", "-k", key, "-s", f"127.0.0.1:{server.port}") for server in servers]
+        one = stack.enter_context(Proxy(tmp_path, "one", *options[0]))
+        path = stack.enter_context(Forwarder(one.port))
+        to = (f"127.0.0.1:{path.port}", f"127.0.0.1:{later}")
+        near = stack.enter_context(client_proxy(tmp_path, "--prefer", "ordered", to=to))
+        near.wait_for(f"link to {to[0]} up")
+        path.blackhole()
+        for name in everyone:
+            stack.enter_context(connect(near.port)).sendall(name + name * (EARLY // 4))
+        near.wait_for(f"-> {to[0]}", times=CROWD)
+        stack.enter_context(Proxy(tmp_path, "two", *options[1], listen=to[1]))
+        near.wait_for(f"link to {to[1]} up")
+        path.cut()
+        path.heal()
+        wait_until(lambda: len(heard[0]) + len(heard[1]) >= CROWD, "everyone to be heard")
+    assert sorted(heard[0] + heard[1]) == everyone
+    assert min(map(len, heard)) > 0
 
 
 # --- server proxies that go ------------------------------------------------------------------------------------------

@@ -22,9 +22,11 @@ class Upstream:
 
     def __init__(self, name: bytes) -> None:
         self.name = name
+        self.clients = 0
         self.heard: list[bytes] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.clients += 1
         self.heard.append(await reader.readline())
         writer.write(self.name)
         await reader.read()
@@ -85,6 +87,7 @@ def test_it_is_opened_at_another_and_said_there_only() -> None:
 
     asyncio.run(scenario())
     assert (first.heard, second.heard) == ([b"early\n"], [b"late\n"])
+    assert (first.clients, second.clients) == (1, 1)
 
 
 def test_where_there_is_no_other_it_waits_and_is_not_begun() -> None:
@@ -104,4 +107,4 @@ def test_where_there_is_no_other_it_waits_and_is_not_begun() -> None:
             assert await draining
 
     asyncio.run(scenario())
-    assert only.heard == [b"early\n"]
+    assert only.clients == 1
