@@ -63,6 +63,21 @@ async def slow(port: int) -> None:
         writer.close()
 
 
+async def halting(port: int) -> None:
+    """Say much in small pieces with pauses, and take the answer when it comes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        said = 0
+        for _ in range(SLOW_PIECES):
+            writer.write(os.urandom(1000))
+            said += 1000
+            await asyncio.sleep(SLOW_PAUSE)
+        writer.write_eof()
+        assert len(await reader.read(-1)) == said
+    finally:
+        writer.close()
+
+
 async def rude(port: int) -> None:
     """Begin, and reset the connection."""
     _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -72,7 +87,7 @@ async def rude(port: int) -> None:
     writer.close()
 
 
-CLIENTS: tuple[Callable[[int], Awaitable[None]], ...] = (short, short, short, bulky, slow, rude)
+CLIENTS: tuple[Callable[[int], Awaitable[None]], ...] = (short, short, short, bulky, slow, halting, rude)
 
 
 async def keep_busy(port: int, until: float, clients: int) -> int:
