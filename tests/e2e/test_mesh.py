@@ -194,11 +194,12 @@ def test_one_name_with_two_addresses(tmp_path: Path) -> None:
             return output.strip()
 
         assert ping() == "PONG"
+        wait_until(lambda: "session" in log(one) + log(two), "a session")
         first, second = (one, two) if "session" in log(one) else (two, one)
         assert "session" not in log(second)
         running[first.name].send_signal(signal.SIGKILL)
         assert ping() == "PONG"
-        assert "session" in log(second)
+        wait_until(lambda: "session" in log(second), "a session with the other")
         running[first.name] = first.start(gateway_line, logs[first.name])
         wait_until(lambda: first.listens(26379), "the first gateway again")
         running[second.name].send_signal(signal.SIGTERM)
