@@ -78,7 +78,7 @@ def test_a_mistake_shows_its_trace_at_debug(tmp_path: Path) -> None:
 def test_a_key_file_that_others_can_read_is_a_warning(tmp_path: Path, key: str) -> None:
     Path(key).chmod(0o644)
     with Proxy(tmp_path, "near", "-k", key) as proxy:
-        assert f"chmod 600 {key}" in proxy.log
+        proxy.wait_for(f"chmod 600 {key}")
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
