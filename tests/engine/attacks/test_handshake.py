@@ -240,7 +240,6 @@ def test_a_server_whose_memory_is_full_says_so_and_lets_a_session_it_has_come_ba
     assert session.link is world.client.link
 
 
-
 def test_a_server_with_all_its_sessions_is_busy() -> None:
     world = World(max_sessions=1).connect()
     world.dial()
