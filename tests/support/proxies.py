@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,12 +18,19 @@ from tests.support.waiting import DEADLINE, wait_until
 COMMANDS = Path(sys.executable).parent
 
 
+_ports = random.SystemRandom()
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """A TCP port of 127.0.0.1 that nobody listens on.
+
+    Below those that the kernel gives to connections: none of these can take it before the proxy listens there.
+    """
+    while True:
+        port = _ports.randrange(10_000, 32_768)
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
 def make_key(folder: Path) -> Path:
