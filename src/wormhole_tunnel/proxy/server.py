@@ -217,14 +217,16 @@ class ServerProxy:
 
     def _handshake_ended(self, driver: LinkDriver, link: ServerLink, error: ProtocolError | OSError | None) -> None:
         """A link is gone before it carried a session."""
+        refusal = ""
         if link.refused is not None:
-            log_event(_log, logging.WARNING, "link_refused", f"{driver.source} refused: {link.refused.name.lower()}")
-            result = HandshakeResult[link.refused.name]
+            result, refusal = HandshakeResult[link.refused.name], link.refused.name.lower()
         elif isinstance(error, HandshakeLimitedError):
-            result = HandshakeResult.LIMITED
+            result, refusal = HandshakeResult.LIMITED, str(error)
         else:
             result = HandshakeResult.FAILED if link.tagged else HandshakeResult.ABANDONED
         self.counters.handshakes[result] += 1
+        if refusal:
+            log_event(_log, logging.WARNING, "link_refused", f"{driver.source} refused: {refusal}")
 
     def link_failed(self, driver: LinkDriver, error: ProtocolError) -> bool:
         """Before a valid tag: keep the socket, silent, instead of closing it."""
