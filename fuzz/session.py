@@ -98,11 +98,12 @@ class Play:
             assert stream.received - stream.consumed <= stream.window
 
     def give_back(self) -> None:
-        """The session ends at both ends: nothing may be left."""
+        """The sessions end at both ends, also one that waits for its client while another was founded: nothing may be left."""
         self.world.cut()
-        for end in (self.world.client, self.world.server):
-            if end.founded:
-                end.session.end()
+        for session in self.world.host.sessions.values():
+            session.end()
+        if self.world.client.founded:
+            self.world.client.session.end()
         assert self.world.buffers.used == 0, self.world.buffers.used
 
     # --- what an end that breaks the protocol may do ------------------------------------------------------------------
