@@ -98,7 +98,7 @@ class Play:
             assert stream.received - stream.consumed <= stream.window
 
     def give_back(self) -> None:
-        """The sessions end at both ends, also one that waits for its client while another was founded: nothing may be left."""
+        """Every session ends, also one that waits for its client while another was founded: nothing may be left."""
         self.world.cut()
         for session in self.world.host.sessions.values():
             session.end()
