@@ -35,6 +35,7 @@ class Member:
 
     def __init__(self, port: int, key: Key, source: str = "127.0.0.1") -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), DEADLINE, (source, 0))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         offer = ClientOffer(unix_ms(), supported_ciphers(), _FRAMING, _FRAMING)
         self._handshake = ClientHandshake(key, offer, SystemKeyGenerator())
 
