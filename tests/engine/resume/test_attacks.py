@@ -120,6 +120,19 @@ def test_a_relayed_answer() -> None:
     assert session.state is SessionState.DOWN
 
 
+@pytest.mark.parametrize("off", [-1, 1])
+def test_an_answer_to_another_generation(off: int) -> None:
+    """With a proof that verifies, as only the server could make it: for a RESUME that is not the one just sent."""
+    world = busy()
+    world.cut()
+    session, theirs = world.client.session, world.server.session
+    server = RawServer(world, session)
+    theirs.generation = session.generation + off
+    server.say(pack_resumed(make_resumed(theirs, server.established.transcript)))
+    assert type(world.client.error) is HandshakeError
+    assert session.state is SessionState.DOWN
+
+
 def test_the_clients_own_proof_reflected() -> None:
     world = busy()
     world.cut()

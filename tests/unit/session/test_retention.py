@@ -56,3 +56,23 @@ def test_memory_is_counted_while_it_is_held() -> None:
     retention.clear()
     assert retention.cost == buffers.used == 0
     assert retention.oldest is None
+
+
+def test_the_oldest_is_what_was_kept_first() -> None:
+    retention = Retention(Buffers())
+    assert (retention.oldest, retention.acknowledged, retention.delivered, retention.cost) == (None, 0, 0, 0)
+    retention = kept(Buffers(), FRAMES, FRAMES)
+    assert retention.oldest is not None
+    assert retention.oldest.first == 0
+    retention.acknowledge(4)
+    assert retention.oldest is not None
+    assert retention.oldest.first == 4
+
+
+def test_what_was_delivered_meanwhile_is_told_by_each_record() -> None:
+    size = len(b"".join(FRAMES))
+    retention = kept(Buffers(), FRAMES, FRAMES)
+    assert retention.length == 2 * size
+    newest = retention.acknowledge(4)
+    assert newest is not None
+    assert (newest.delivered_before, retention.delivered, retention.length) == (0, size, size)
