@@ -9,7 +9,9 @@ PYTEST := $(BIN)/python -m pytest
 CORE := crypto keys session wire
 
 # What a run may be given: `make test ARGS="-k frames"`, `make fuzz FUZZ_SECONDS=7200`, `make soak SOAK_SECONDS=3600`.
+# With WORKERS=0, `make test` runs one test after the other.
 ARGS ?=
+WORKERS ?= 4
 FUZZ_EXAMPLES ?= 2000
 FUZZ_SECONDS ?= 300
 SOAK_SECONDS ?= 600
@@ -34,7 +36,7 @@ demo: $(STAMP) ## Run the tunnel on this machine and show what it does
 	@$(BIN)/wormhole demo $(ARGS)
 
 test: $(STAMP) ## Run the tests that need nothing else installed
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) -n $(WORKERS) --dist=worksteal $(ARGS)
 
 check: $(STAMP) ## Check format, lint, types, import layers and locks
 	@$(BIN)/ruff format --check --quiet
