@@ -18,7 +18,7 @@ from wormhole_tunnel.errors import HandshakeError, ProtocolError, RecordError
 from wormhole_tunnel.limits import CONTROL_BUFFER, INITIAL_WINDOW, KIB
 from wormhole_tunnel.session.buffers import BUFFER_SIZE, HEADROOM
 from wormhole_tunnel.session.session import SessionSettings, SessionState
-from wormhole_tunnel.session.stream import SendState, Stream
+from wormhole_tunnel.session.stream import Stream
 from wormhole_tunnel.wire.frames import ResetCode
 from wormhole_tunnel.wire.handshake import FramingMode, FramingSpec
 
@@ -147,7 +147,7 @@ class Play:
     def write(self, end: End) -> None:
         """Some data on a stream that may still send."""
         stream = self._stream(end)
-        if stream is not None and stream.send_state is SendState.OPEN:
+        if stream is not None and not stream.send_finished:
             end.session.write(stream, memoryview(bytes(self.source.integer(2))))
 
     def finish(self, end: End) -> None:

@@ -70,9 +70,9 @@ class Pump:
     def share(self) -> int:
         """How many bytes a stream may read into the record now."""
         driver = self.driver
-        alone = not self._waiting and not self._newcomers
-        interactive = driver is not None and driver.link.now < self._interactive_until
-        return _LONE_READ if alone and not interactive else _SHARED_READ
+        if self._waiting or self._newcomers or (driver is not None and driver.link.now < self._interactive_until):
+            return _SHARED_READ
+        return _LONE_READ
 
     def enqueue(self, pipe: Pipe, newcomer: bool) -> None:
         """The pipe has data and has to wait for its turn."""
@@ -106,7 +106,8 @@ class Pump:
         self._turn_scheduled = False
         self._active_before = self._active_in_turn
         self._active_in_turn = 0
-        self.run()
+        if self._newcomers or self._waiting or self.session.outbound.pending:
+            self.run()
 
     def run(self) -> None:
         """Serve the queues until they are empty or the link is busy."""

@@ -27,7 +27,6 @@ from wormhole_tunnel.observe.snapshot import (
 from wormhole_tunnel.session.buffers import Buffers
 from wormhole_tunnel.session.link import Link
 from wormhole_tunnel.session.session import Session
-from wormhole_tunnel.session.stream import ReceiveState, SendState
 from wormhole_tunnel.wire.frames import ResetCode
 
 CIPHER_NAMES: Final = {CIPHER_AES_256_GCM: "AES-256-GCM", CIPHER_CHACHA20_POLY1305: "ChaCha20-Poly1305"}
@@ -147,7 +146,7 @@ def _state(pipe: Pipe) -> ConnectionState:
         return ConnectionState.WAITING
     if not stream.opened:
         return ConnectionState.CONNECTING
-    both_open = stream.send_state is SendState.OPEN and stream.receive_state is ReceiveState.OPEN
+    both_open = not stream.send_finished and not stream.receive_finished
     return ConnectionState.OPEN if both_open else ConnectionState.HALF_CLOSED
 
 

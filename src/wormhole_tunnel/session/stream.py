@@ -6,7 +6,6 @@ the peer may send up to `receive_limit`, which we raise as the local socket take
 
 from __future__ import annotations
 
-from enum import Enum, auto
 from typing import Final
 
 from wormhole_tunnel.errors import FlowControlError, FrameError
@@ -17,22 +16,11 @@ _GROW_WITHIN: Final = 0.005  # seconds; half a window used up faster than this (
 _GROWTH: Final = 4  # times; from the first window to the largest in four round trips
 
 
-class SendState(Enum):
-    """Our half."""
-
-    OPEN = auto()
-    FINISHED = auto()
-
-
-class ReceiveState(Enum):
-    """The peer's half."""
-
-    OPEN = auto()
-    FINISHED = auto()
-
-
 class Stream:
-    """Counters and states of one stream; `owner` is whatever the shell wants to find back (its local socket)."""
+    """Counters and states of one stream; `owner` is whatever the shell wants to find back (its local socket).
+
+    `send_finished` says that our half has come to its end, `receive_finished` that the peer's has.
+    """
 
     __slots__ = (
         "blocked",
@@ -42,11 +30,11 @@ class Stream:
         "opened",
         "owner",
         "raised_at",
+        "receive_finished",
         "receive_limit",
-        "receive_state",
         "received",
+        "send_finished",
         "send_limit",
-        "send_state",
         "sent",
         "service",
         "source",
@@ -62,13 +50,13 @@ class Stream:
         self.opened = False  # OPENED was seen (client) or sent (server)
         self.sent = 0
         self.send_limit = send_limit
-        self.send_state = SendState.OPEN
+        self.send_finished = False
         self.blocked = False  # wanted to send and had no credit
         self.received = 0
         self.consumed = 0
         self.window = INITIAL_WINDOW
         self.receive_limit = INITIAL_WINDOW
-        self.receive_state = ReceiveState.OPEN
+        self.receive_finished = False
         self.raised_at = now
 
     @property
@@ -79,11 +67,11 @@ class Stream:
     @property
     def finished(self) -> bool:
         """Both halves have come to their clean end."""
-        return self.send_state is SendState.FINISHED and self.receive_state is ReceiveState.FINISHED
+        return self.send_finished and self.receive_finished
 
     def receive(self, length: int) -> None:
         """Account for DATA. Raises FrameError after FIN and FlowControlError beyond the limit."""
-        if self.receive_state is ReceiveState.FINISHED:
+        if self.receive_finished:
             raise FrameError(f"DATA after FIN on stream {self.id}")
         self.received += length
         if self.received > self.receive_limit:
@@ -91,9 +79,9 @@ class Stream:
 
     def receive_fin(self, final_offset: int) -> None:
         """Account for FIN. Raises FrameError where it is not the true end: truncation is never a clean end."""
-        if self.receive_state is ReceiveState.FINISHED or final_offset != self.received:
+        if self.receive_finished or final_offset != self.received:
             raise FrameError(f"FIN of stream {self.id} does not match what came before it")
-        self.receive_state = ReceiveState.FINISHED
+        self.receive_finished = True
 
     def receive_window(self, limit: int) -> bool:
         """Take a raised limit (a lower one is old news); tells whether a blocked sender can go on."""
@@ -103,10 +91,10 @@ class Stream:
             self.blocked = False
         return unblocked
 
-    def window_due(self) -> bool:
-        """Whether half of the window has been taken since the last WINDOW."""
-        ahead = self.receive_limit - self.consumed
-        return self.receive_state is ReceiveState.OPEN and ahead <= self.window // 2
+    def consume(self, length: int) -> bool:
+        """The local socket has taken `length` bytes; tells whether half of the window is used: a WINDOW is due."""
+        self.consumed += length
+        return self.receive_limit - self.consumed <= self.window >> 1 and not self.receive_finished
 
     def wanted_growth(self, now: float, round_trip: float) -> int:
         """Bytes by which the window should grow, from how fast half of it was used up."""

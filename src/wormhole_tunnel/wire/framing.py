@@ -13,6 +13,7 @@ from wormhole_tunnel.limits import DEFAULT_QUANTUM, MAX_RECORD_PAYLOAD, MAX_RECO
 from wormhole_tunnel.wire.negotiation import FramingMode, FramingSpec
 
 _MICROSECONDS: Final = 1_000_000
+_EXACT: Final = FramingMode.EXACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,6 @@ class Framing:
 
     def padded(self, payload: int) -> int:
         """The payload's size in bytes once padding is added, so that the wire size is a multiple of the quantum."""
-        if self.mode is FramingMode.EXACT:
+        if self.mode is _EXACT:
             return payload
         return -(-(payload + RECORD_OVERHEAD) // self.quantum) * self.quantum - RECORD_OVERHEAD

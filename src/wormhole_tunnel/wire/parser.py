@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import struct
 from collections.abc import Callable
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from wormhole_tunnel.errors import FrameError
 from wormhole_tunnel.wire import frames
@@ -20,16 +20,11 @@ _PORT: Final = struct.Struct(">H")
 _DATA_SIZE: Final = frames.DATA_HEADER
 
 
-class DataBounds(NamedTuple):
-    """Where a DATA frame's payload lies in its record."""
+def parse_data(record: memoryview, position: int) -> tuple[int, int, int]:
+    """The stream of the DATA frame that begins at `position`, and where its payload starts and ends in the record.
 
-    stream: int
-    start: int
-    end: int
-
-
-def parse_data(record: memoryview, position: int) -> DataBounds:
-    """The bounds of the DATA frame that begins at `position`. Raises FrameError when it does not end in the record."""
+    Raises FrameError when it does not end in the record.
+    """
     start = position + _DATA_SIZE
     if start > len(record):
         raise FrameError("a DATA frame is cut off in its header")
@@ -37,7 +32,7 @@ def parse_data(record: memoryview, position: int) -> DataBounds:
     end = start + (high << 16) + low
     if end > len(record):
         raise FrameError("a DATA frame is longer than its record")
-    return DataBounds(stream, start, end)
+    return stream, start, end
 
 
 def parse_frame(record: memoryview, position: int) -> tuple[Frame, int]:
@@ -66,7 +61,7 @@ def stream_of(record: bytes | memoryview, position: int) -> int | None:
 def frame_end(record: memoryview, position: int) -> int:
     """The position behind the frame that begins at `position`. Raises FrameError."""
     if record[position] == frames.DATA:
-        return parse_data(record, position).end
+        return parse_data(record, position)[2]
     return parse_frame(record, position)[1]
 
 

@@ -230,7 +230,8 @@ class Walk:
         return (
             (session.state, session.generation, session.rx_next, session.ack_deadline is None),
             (sent.next_number, sent.pending, sent.retention.acknowledged, len(sent.retention)),
-            stream and (stream.credit, stream.received, stream.receive_limit, stream.send_state, stream.receive_state),
+            stream
+            and (stream.credit, stream.received, stream.receive_limit, stream.send_finished, stream.receive_finished),
             (len(got.data), got.finished, got.reset),
         )
 

@@ -111,9 +111,9 @@ def test_each_truncation_of_a_frame_is_refused(frame: Frame) -> None:
 @given(U32, st.binary(max_size=200), st.integers(0, 20))
 def test_data_parses_in_its_bounds(stream: int, data: bytes, behind: int) -> None:
     record = memoryview(pack_data(stream, data) + bytes(behind))
-    bounds = parse_data(record, 0)
-    assert bounds.stream == stream
-    assert bytes(record[bounds.start : bounds.end]) == data
+    parsed, start, end = parse_data(record, 0)
+    assert parsed == stream
+    assert bytes(record[start:end]) == data
     assert frame_end(record, 0) == len(record) - behind
 
 
@@ -128,7 +128,7 @@ def test_each_truncation_of_data_is_refused(stream: int, data: bytes) -> None:
 def test_data_as_long_as_a_record_keeps_all_24_bits_of_its_length() -> None:
     size = MAX_RECORD_PAYLOAD - frames.DATA_HEADER
     assert size > 0xFFFF
-    assert parse_data(memoryview(pack_data(7, bytes(size))), 0).end == MAX_RECORD_PAYLOAD
+    assert parse_data(memoryview(pack_data(7, bytes(size))), 0)[2] == MAX_RECORD_PAYLOAD
 
 
 def test_an_unknown_code_is_named() -> None:

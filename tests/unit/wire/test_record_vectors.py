@@ -49,9 +49,8 @@ def parse_all(payload: memoryview) -> list[frames.Frame | tuple[int, bytes]]:
     position = 0
     while position < len(payload) and payload[position] != frames.PADDING:
         if payload[position] == frames.DATA:
-            bounds = parse_data(payload, position)
-            found.append((bounds.stream, bytes(payload[bounds.start : bounds.end])))
-            position = bounds.end
+            stream, start, position = parse_data(payload, position)
+            found.append((stream, bytes(payload[start:position])))
         else:
             frame, position = parse_frame(payload, position)
             found.append(frame)
