@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 FUZZ_STAMP := $(VENV)/.fuzz-stamp
+MUTATION_STAMP := $(VENV)/.mutation-stamp
 PYTEST := $(BIN)/python -m pytest
 CORE := crypto keys session wire
 
@@ -17,7 +18,7 @@ FUZZ_SECONDS ?= 300
 SOAK_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check fmt e2e container fuzz soak bench coverage core dist lock clean
+.PHONY: help venv demo test check fmt e2e container fuzz mutation soak bench coverage core dist lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -63,6 +64,13 @@ $(FUZZ_STAMP): $(STAMP) requirements/fuzz.txt
 fuzz: $(FUZZ_STAMP) ## Run the property tests with FUZZ_EXAMPLES examples, and the fuzzer for FUZZ_SECONDS (Linux)
 	@HYPOTHESIS_PROFILE=fuzz FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PYTEST) -m fuzz --timeout=1800 $(ARGS)
 	@if [ "$$(uname)" = Linux ]; then $(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS); fi
+
+$(MUTATION_STAMP): $(STAMP) requirements/mutation.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/mutation.txt
+	@touch $@
+
+mutation: $(MUTATION_STAMP) ## Change the core's code in one place at a time, and see whether a test notices (an hour)
+	@$(BIN)/python tools/mutate.py $(ARGS)
 
 soak: $(STAMP) ## Keep a tunnel busy and watch its memory and descriptors (SOAK_SECONDS)
 	@SOAK_SECONDS=$(SOAK_SECONDS) $(PYTEST) tests/soak --timeout=0 $(ARGS)

@@ -18,6 +18,7 @@ LOCKS: dict[str, list[str]] = {
     "dev": ["pyproject.toml", "--all-extras", "--group", "dev"],
     "build": ["--group", "build"],
     "fuzz": ["--group", "fuzz"],
+    "mutation": ["--group", "mutation", "--constraint", "requirements/dev.txt"],  # goes into the same environment
     "lock": ["--group", "lock"],
 }
 COMPILE = [

@@ -13,8 +13,8 @@ from threading import Event, Thread
 import pytest
 
 from tests.support.forwarder import Forwarder
-from tests.support.proxies import Proxy, accepts
-from tests.support.servers import CHUNK, Server, connect, digest, echo, exchange, pieces, receive, receive_all
+from tests.support.proxies import Proxy, accepts, free_port
+from tests.support.servers import CHUNK, Server, connect, digest, echo, exchange, finish, open_client, pieces
 from tests.support.tunnel import Tunnel
 from tests.support.waiting import DEADLINE, wait_until
 
@@ -34,22 +34,6 @@ def tunnel(tmp_path: Path, server: Server) -> Iterator[Tunnel]:
     """A tunnel whose proxies wait for their connections as long as it takes."""
     with Tunnel(tmp_path, f"127.0.0.1:{server.port}", both=LONG) as tunnel:
         yield tunnel
-
-
-def open_client(port: int) -> socket.socket:
-    """A client that has had an answer."""
-    client = connect(port)
-    client.sendall(b"hello")
-    assert receive(client, 5) == b"hello"
-    return client
-
-
-def finish(client: socket.socket) -> None:
-    """A client that works to its own end."""
-    with client:
-        client.sendall(b"still here")
-        client.shutdown(socket.SHUT_WR)
-        assert receive_all(client) == b"still here"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -74,6 +58,16 @@ def test_a_client_proxy_refuses_new_clients_and_lets_the_others_end(tunnel: Tunn
         finish(client)
     assert tunnel.client.exit_code() == DRAINED
     tunnel.server.wait_for("session ended: closed by the client")
+
+
+def test_a_client_that_waits_for_a_session_holds_nobody_up(tmp_path: Path, key: str) -> None:
+    nowhere = f"127.0.0.1:{free_port()}"
+    with Proxy(tmp_path, "near", "-k", key, "-s", nowhere, *LONG) as near, connect(near.port) as client:
+        client.sendall(b"hello")
+        near.wait_for("can't reach the server proxy")
+        assert near.end() == DRAINED
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
 
 
 def test_draining_under_load_loses_no_byte(tunnel: Tunnel) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.forwarder import Forwarder
 from tests.support.proxies import Proxy, free_port
-from tests.support.servers import Server, connect, echo, exchange, receive, receive_all
+from tests.support.servers import Server, connect, echo, exchange, finish, open_client, receive
 from tests.support.waiting import wait_until
 
 LONG = ("--drain-timeout", "1h")
@@ -45,21 +45,6 @@ def client_proxy(folder: Path, *options: str, to: tuple[str, ...], name: str = "
 def wait_for_links(near: Proxy, *others: Proxy) -> None:
     for other in others:
         near.wait_for(f"link to {other.address} up")
-
-
-def open_client(port: int) -> socket.socket:
-    """A client that has had an answer."""
-    client = connect(port)
-    client.sendall(b"hello")
-    assert receive(client, 5) == b"hello"
-    return client
-
-
-def finish(client: socket.socket) -> None:
-    """A client that works to its own end."""
-    client.sendall(b"still here")
-    client.shutdown(socket.SHUT_WR)
-    assert receive_all(client) == b"still here"
 
 
 def carried(gateway: Proxy, server: Server) -> int:

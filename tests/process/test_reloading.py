@@ -14,7 +14,7 @@ from threading import Event, Thread
 import pytest
 
 from tests.support.proxies import COMMANDS, Proxy
-from tests.support.servers import CHUNK, Server, connect, digest, echo, exchange, pieces, receive, receive_all
+from tests.support.servers import CHUNK, Server, connect, digest, echo, exchange, finish, open_client, pieces
 from tests.support.tunnel import Tunnel
 from tests.support.waiting import DEADLINE
 
@@ -30,21 +30,6 @@ def reload(proxy: Proxy) -> None:
     before = proxy.log.count("read again")
     proxy.signal(signal.SIGHUP)
     proxy.wait_for("read again", before + 1)
-
-
-def open_client(port: int) -> socket.socket:
-    """A client that has had an answer."""
-    client = connect(port)
-    client.sendall(b"hello")
-    assert receive(client, 5) == b"hello"
-    return client
-
-
-def finish(client: socket.socket) -> None:
-    """A client that works to its own end."""
-    client.sendall(b"still here")
-    client.shutdown(socket.SHUT_WR)
-    assert receive_all(client) == b"still here"
 
 
 @pytest.fixture

@@ -76,6 +76,22 @@ def receive_all(sock: socket.socket) -> bytes:
     return b"".join(iter(lambda: sock.recv(CHUNK), b""))
 
 
+def open_client(port: int) -> socket.socket:
+    """A client that has had an answer from an echo."""
+    client = connect(port)
+    client.sendall(b"hello")
+    assert receive(client, 5) == b"hello"
+    return client
+
+
+def finish(client: socket.socket) -> None:
+    """A client of an echo that works to its own end."""
+    with client:
+        client.sendall(b"still here")
+        client.shutdown(socket.SHUT_WR)
+        assert receive_all(client) == b"still here"
+
+
 def exchange(port: int, message: bytes) -> bytes:
     """What a server of `port` says to a message and its end; sent and received at the same time."""
     with connect(port) as sock:

@@ -73,9 +73,10 @@ def _tunnel(origin: str, tunnel: Tunnel, shared: Fields, sources: tuple[Source, 
     with _mistakes_at(f"{origin}, line {tunnel.line}: {tunnel.path}" if tunnel.path else origin):
         settings = tunnel_settings((*sources, own, others))
     for option in TUNNEL_OPTIONS:
-        if option.mode not in (None, settings.mode) and option.name in tunnel.fields:
-            mode = "client" if option.mode is Mode.SERVER else "server"
-            raise ConfigError(f"{own.label(option)}: has no effect with `mode: {mode}`: leave it out")
+        cause = option.without_effect(settings.mode, settings.transport)
+        if cause is not None and option.name in tunnel.fields:
+            setting = f"{'mode' if isinstance(cause, Mode) else 'transport'}: {cause.value}"
+            raise ConfigError(f"{own.label(option)}: has no effect with `{setting}`: leave it out")
     return settings
 
 

@@ -56,8 +56,8 @@ class Option:
     """One option.
 
     `field` names it in the settings. `default` is written as a user would, `server_default` is that of `-S` where it
-    differs. `mode` is the only one in which the option has an effect. `other_variables` are read after its own.
-    `in_file` tells whether a configuration file may have it.
+    differs. `mode` is the only one in which the option has an effect, and `legacy` tells whether it has any on the legacy
+    transport. `other_variables` are read after its own. `in_file` tells whether a configuration file may have it.
     """
 
     field: str
@@ -68,6 +68,7 @@ class Option:
     help: str
     server_default: str = ""
     mode: Mode | None = None
+    legacy: bool = True
     repeatable: bool = False
     other_variables: tuple[str, ...] = ()
     in_file: bool = True
@@ -91,6 +92,12 @@ class Option:
     def is_flag(self) -> bool:
         """Whether it takes no value on the command line."""
         return not self.kind.metavar
+
+    def without_effect(self, mode: Mode, transport: Transport) -> Mode | Transport | None:
+        """Which of the two the option has no effect with, if it has none."""
+        if self.mode not in (None, mode):
+            return mode
+        return None if self.legacy or transport is not Transport.LEGACY else transport
 
     def default_for(self, mode: Mode) -> str:
         """The default in that mode, as a user would write it."""

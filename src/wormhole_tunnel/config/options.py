@@ -71,6 +71,7 @@ TUNNEL_OPTIONS: Final = (
         Group.TUNNEL,
         "Which of the server proxy's services to connect clients to; none is its --server.",
         mode=Mode.CLIENT,
+        legacy=False,
     ),
     Option(
         "services",
@@ -81,6 +82,7 @@ TUNNEL_OPTIONS: Final = (
         "Servers that client proxies may choose by name. There is then no other, unless --server is given too.",
         mode=Mode.SERVER,
         repeatable=True,
+        legacy=False,
     ),
     Option(
         "key_file",
@@ -97,6 +99,7 @@ TUNNEL_OPTIONS: Final = (
         "padded",
         Group.FRAMING,
         "Sizes rounded up; the same and gathered for bandwidth; sizes as they are; or a constant stream.",
+        legacy=False,
     ),
     Option(
         "message_size",
@@ -105,6 +108,7 @@ TUNNEL_OPTIONS: Final = (
         format_size(limits.DEFAULT_QUANTUM),
         Group.FRAMING,
         "What sizes on the link are rounded up to a multiple of.",
+        legacy=False,
     ),
     Option(
         "flush_delay",
@@ -113,6 +117,7 @@ TUNNEL_OPTIONS: Final = (
         format_duration(limits.DEFAULT_FLUSH_DELAY),
         Group.FRAMING,
         "How long buffered framing may wait to fill a record.",
+        legacy=False,
     ),
     Option(
         "rate",
@@ -121,6 +126,7 @@ TUNNEL_OPTIONS: Final = (
         "64KiB/s",
         Group.FRAMING,
         "Bandwidth of constant framing, used whether there is data or not.",
+        legacy=False,
     ),
     Option(
         "transport",
@@ -138,6 +144,7 @@ TUNNEL_OPTIONS: Final = (
         Group.LINK,
         "Links to each server proxy.",
         mode=Mode.CLIENT,
+        legacy=False,
     ),
     Option(
         "prefer",
@@ -146,6 +153,7 @@ TUNNEL_OPTIONS: Final = (
         "least-load",
         Group.LINK,
         "Which of several addresses to connect to: the one that carries least, or the first that works.",
+        legacy=False,
     ),
     Option(
         "health_interval",
@@ -155,6 +163,7 @@ TUNNEL_OPTIONS: Final = (
         Group.LINK,
         "How often to check by a connection which of several servers work; 0 finds out when it connects a client.",
         mode=Mode.SERVER,
+        legacy=False,
     ),
     Option(
         "resume_timeout",
@@ -163,6 +172,7 @@ TUNNEL_OPTIONS: Final = (
         format_duration(limits.RESUME_TIMEOUT),
         Group.LINK,
         "How long connections outlive a lost link; 0 resets them at once.",
+        legacy=False,
     ),
     Option(
         "resume_buffer",
@@ -171,6 +181,7 @@ TUNNEL_OPTIONS: Final = (
         format_size(limits.RESUME_BUFFER),
         Group.LINK,
         "Data kept until the other end has confirmed it, for each session and direction.",
+        legacy=False,
     ),
     Option(
         "max_skew",
@@ -180,6 +191,7 @@ TUNNEL_OPTIONS: Final = (
         Group.LINK,
         "How far a client proxy's clock may be off; 0 takes any.",
         mode=Mode.SERVER,
+        legacy=False,
     ),
     Option(
         "connect_timeout",
@@ -230,6 +242,7 @@ TUNNEL_OPTIONS: Final = (
         Group.LIMITS,
         "Client proxies served at once.",
         mode=Mode.SERVER,
+        legacy=False,
     ),
     Option(
         "max_memory",
@@ -238,6 +251,7 @@ TUNNEL_OPTIONS: Final = (
         "1GiB",
         Group.LIMITS,
         "Memory for data under way, in the whole process.",
+        legacy=False,
     ),
     Option(
         "allow",
@@ -264,6 +278,7 @@ TUNNEL_OPTIONS: Final = (
         Group.ACCESS,
         "Take the PROXY protocol header, version 1 or 2, that a balancer puts ahead of each connection.",
         mode=Mode.CLIENT,
+        legacy=False,
     ),
     Option(
         "send_proxy",
@@ -273,6 +288,7 @@ TUNNEL_OPTIONS: Final = (
         Group.ACCESS,
         "Tell the server the client's address by a PROXY protocol header ahead of each connection.",
         mode=Mode.SERVER,
+        legacy=False,
     ),
     Option(
         "socket_mode",

@@ -53,6 +53,9 @@ _DEFAULT_CONNECT: Final = (TcpAddress("127.0.0.1", 8080),)
 _CONNECT_TIMEOUTS: Final = {Mode.CLIENT: limits.CLIENT_CONNECT_TIMEOUT, Mode.SERVER: limits.SERVER_CONNECT_TIMEOUT}
 
 
+_TYPED: Final = {Mode.CLIENT: "without -S", Mode.SERVER: "with -S", Transport.LEGACY: "with --transport legacy"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunnelSettings:
     """One tunnel's end. Sizes are in bytes, times in seconds, the rate in bytes per second.
@@ -187,7 +190,7 @@ def from_sources(command_line: Mapping[str, str], environ: Mapping[str, str]) ->
     typed = command_line_source(command_line)
     sources = (typed, environment_source(environ))
     tunnel = tunnel_settings(sources)
-    _refuse_without_effect(typed, tunnel.mode)
+    _refuse_without_effect(typed, tunnel)
     return Settings((tunnel,), program_settings(sources))
 
 
@@ -240,8 +243,8 @@ def _parse(option: Option, source: Source) -> object:
         raise (source.error or UsageError)(message) from error
 
 
-def _refuse_without_effect(typed: Source, mode: Mode) -> None:
+def _refuse_without_effect(typed: Source, tunnel: TunnelSettings) -> None:
     for option in TUNNEL_OPTIONS:
-        if option.mode not in (None, mode) and option.name in typed.values:
-            where = "without -S" if option.mode is Mode.SERVER else "with -S"
-            raise UsageError(f"{typed.label(option)} has no effect {where}: leave it out")
+        cause = option.without_effect(tunnel.mode, tunnel.transport)
+        if cause is not None and option.name in typed.values:
+            raise UsageError(f"{typed.label(option)} has no effect {_TYPED[cause]}: leave it out")

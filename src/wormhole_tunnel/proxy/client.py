@@ -110,9 +110,14 @@ class ClientProxy:
         self.lifecycle.enter(Phase.STOPPED)
 
     async def drain(self) -> bool:
-        """Accept no more clients and let connections end, for the settings' `drain_timeout`; tells whether all have."""
+        """Accept no more clients and let connections end, for the settings' `drain_timeout`; tells whether all have.
+
+        Clients that still wait for a session are reset: nothing of theirs has left, and another proxy may serve them.
+        """
         self.lifecycle.enter(Phase.DRAINING)
         self._close_listeners()
+        for pipe in list(self._waiting):
+            pipe.abort(ResetCode.DRAINING)
         return await drain(self._connections_ended.wait, self._uplinks.drained, self._settings.drain_timeout)
 
     def reload(self, keyring: Keyring) -> None:

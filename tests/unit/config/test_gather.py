@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from wormhole_tunnel.config.gather import gather
+from wormhole_tunnel.config.options import Transport
 from wormhole_tunnel.config.settings import Mode, Service, Settings, TunnelSettings
 from wormhole_tunnel.errors import ConfigError, UsageError
 from wormhole_tunnel.net.addresses import TcpAddress
@@ -87,6 +88,12 @@ def test_an_option_of_the_other_mode_is_refused_where_it_stands(file: Path) -> N
     server, client = settings_of(file, text.replace(", links: 3", "")).tunnels
     assert client.links == 2
     assert server.mode is Mode.SERVER
+
+
+def test_an_option_that_the_legacy_transport_lacks_is_refused_where_it_stands(file: Path) -> None:
+    text = "links: 2\ntunnels:\n  - {transport: legacy, listen: ':1', links: 3}\n"
+    assert mistake(file, text) == ", line 3: tunnels[0].links: has no effect with `transport: legacy`: leave it out"
+    assert settings_of(file, text.replace(", links: 3", "")).tunnels[0].transport is Transport.LEGACY
 
 
 def test_no_two_tunnels_listen_on_the_same_address(file: Path) -> None:

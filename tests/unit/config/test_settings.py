@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from wormhole_tunnel.config.options import OPTIONS, PROGRAM_OPTIONS, TUNNEL_OPTIONS, Mode, Option
+from wormhole_tunnel.config.options import OPTIONS, PROGRAM_OPTIONS, TUNNEL_OPTIONS, Mode, Option, Transport
 from wormhole_tunnel.config.settings import (
     ProgramSettings,
     Service,
@@ -177,6 +177,18 @@ def test_an_option_of_the_other_mode_is_refused_where_it_was_typed() -> None:
     assert message({"max_sessions": "3"}) == "--max-sessions has no effect without -S: leave it out"
     assert message({"links": "3", "server_proxy": "true"}) == "--links has no effect with -S: leave it out"
     assert tunnel({"server_proxy": "true"}, WORMHOLE_LINKS="3").mode is Mode.SERVER
+
+
+@pytest.mark.parametrize("option", ["framing", "links", "resume_timeout", "accept_proxy", "service", "max_memory"])
+def test_an_option_that_the_legacy_transport_lacks_is_refused_where_it_was_typed(option: str) -> None:
+    value = {"framing": "exact", "accept_proxy": "true", "max_memory": "1GiB"}.get(option, "2")
+    label = f"--{option.replace('_', '-')}"
+    assert (
+        message({"transport": "legacy", option: value})
+        == f"{label} has no effect with --transport legacy: leave it out"
+    )
+    typed = {"transport": "legacy", "connect_timeout": "2", "allow": "::1", "idle_timeout": "60", "drain_timeout": "1"}
+    assert tunnel(typed, WORMHOLE_LINKS="3").transport is Transport.LEGACY
 
 
 def test_constant_framing_has_a_shortest_interval() -> None:
