@@ -152,14 +152,12 @@ def survivors(module: str) -> Iterator[Mutant]:
     if status:
         raise SystemExit(f"{module}: its tests fail as it is")
     running: dict[int, Mutant] = {}
-    for count, mutant in enumerate(mutants(text), 1):
+    for mutant in mutants(text):
         running[start(module, mutant.text)] = mutant
-        print(f"\r{module}: {count} mutants", end="", file=sys.stderr, flush=True)
         if len(running) >= (os.cpu_count() or 1):
             yield from _next_survivor(running)
     while running:
         yield from _next_survivor(running)
-    print(file=sys.stderr)
 
 
 def _next_survivor(running: dict[int, Mutant]) -> Iterator[Mutant]:
@@ -199,6 +197,7 @@ def main() -> None:
     for module in TESTS:
         if wanted and not any(module.endswith(name) for name in wanted):
             continue
+        print(f"{module}: {sum(1 for _ in mutants(_path(module).read_text()))} mutants", flush=True)
         for mutant in survivors(module):
             reason = known.get((module, mutant.changed))
             missing += reason is None

@@ -42,7 +42,7 @@ def all_plots(
     if ratios:
         panel = Panel("Ratio to the best rival", ratios, line=1.0, line_text="as good as the best")
         subhead = f"best of {', '.join(RIVALS)}; medians; longer is better throughout: times and costs are inverted"
-        yield "overview.svg", chart(f"{SUBJECT} beside the best of its peers", subhead, foot, [panel], label_width=250)
+        yield "overview.svg", chart(f"{SUBJECT} beside the best of its peers", subhead, foot, [panel], label_width=280)
 
 
 def _direction(keys: Sequence[str]) -> str:
