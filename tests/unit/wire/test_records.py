@@ -85,7 +85,11 @@ def test_records_are_as_specified_through_two_rekeys(cipher: int) -> None:
 
 def test_the_largest_record_opens_and_a_larger_one_is_not_sealed(cipher: int) -> None:
     largest = bytes(MAX_RECORD_PAYLOAD)
-    assert open_record(RecordOpener(cipher, SECRET), seal(RecordSealer(cipher, SECRET), largest)) == largest
+    record = RecordSealer(cipher, SECRET).seal(memoryview(largest))
+    out = memoryview(bytearray(len(record)))
+    assert RecordSealer(cipher, SECRET).seal_into(memoryview(largest), out) == len(record)
+    assert out == record
+    assert open_record(RecordOpener(cipher, SECRET), record) == largest
     sealer, larger = RecordSealer(cipher, SECRET), memoryview(largest + b"\0")
     with pytest.raises(ValueError, match="larger than a record"):
         sealer.seal(larger)
