@@ -70,6 +70,18 @@ def test_a_client_that_waits_for_a_session_holds_nobody_up(tmp_path: Path, key: 
             client.recv(1)
 
 
+def test_clients_that_the_kernel_has_connected_are_taken_in(tunnel: Tunnel) -> None:
+    assert exchange(tunnel.port, b"hello") == b"hello"
+    tunnel.client.signal(signal.SIGSTOP)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(tunnel.port)) for _ in range(200)]
+        tunnel.client.signal(signal.SIGTERM)
+        tunnel.client.signal(signal.SIGCONT)
+        for client in clients:
+            finish(client)
+    assert tunnel.client.exit_code() == DRAINED
+
+
 def test_draining_under_load_loses_no_byte(tunnel: Tunnel) -> None:
     """Both proxies are told to stop in the middle of transfers in both directions."""
     began = Event()

@@ -17,7 +17,7 @@ from typing import Final
 
 from wormhole_tunnel.net import clock
 from wormhole_tunnel.net.addresses import Address, SourceAddress, TcpAddress, UnixAddress, source_address
-from wormhole_tunnel.net.bind import BoundSocket, UnixPermissions, open_listening
+from wormhole_tunnel.net.bind import BACKLOG, BoundSocket, UnixPermissions, open_listening
 from wormhole_tunnel.observe.logs import get_logger, log_event
 
 ACCEPTS_PER_TURN: Final = 64  # then the loop serves others; the rest of the queue wakes it again
@@ -60,6 +60,7 @@ class Listener:
         self._on_accept = on_accept
         self.address = _bound_address(sockets[0].socket)
         self._paused = False
+        self._adopted = False
         self._rest = 0.0  # seconds; 0 while there are descriptors
         self._resting_since = 0.0
         self._wake_up: asyncio.TimerHandle | None = None
@@ -76,7 +77,9 @@ class Listener:
     @classmethod
     def adopt(cls, sock: socket.socket, on_accept: OnAccept) -> Listener:
         """Accept from a listening socket that was opened elsewhere; the file of a Unix socket is left alone."""
-        return cls([BoundSocket(sock)], on_accept)
+        listener = cls([BoundSocket(sock)], on_accept)
+        listener._adopted = True
+        return listener
 
     def pause(self) -> None:
         """Leave new connections in the kernel's queue."""
@@ -88,6 +91,18 @@ class Listener:
         self._paused = False
         if self._wake_up is None:
             self._watch()
+
+    def take_waiting(self) -> None:
+        """Accept at once whoever waits in the kernel's queue, and would be reset by `close` although connected already.
+
+        Not from a socket that was opened elsewhere: what waits there is for whoever listens next.
+        """
+        if self._adopted or self._wake_up is not None:
+            return
+        for bound in list(self._sockets):
+            for _ in range(BACKLOG):
+                if self._paused or not self._accept_one(bound.socket):
+                    break
 
     def close(self) -> None:
         """Stop, close the sockets, remove a Unix socket's file if it is still this listener's. May be called twice."""
@@ -109,21 +124,25 @@ class Listener:
 
     def _accept_some(self, listening: socket.socket) -> None:
         for _ in range(ACCEPTS_PER_TURN):
-            try:
-                sock, sockaddr = listening.accept()
-            except BlockingIOError:
-                self._recover()
+            if not self._accept_one(listening) or self._paused:
                 return
-            except OSError as error:
-                if error.errno not in _LOST:
-                    self._take_rest(error)
-                    return
-                log_event(_log, logging.DEBUG, "accept_failed", f"connection lost before accept: {error.strerror}")
-                continue
+
+    def _accept_one(self, listening: socket.socket) -> bool:
+        """Tells whether there may be more."""
+        try:
+            sock, sockaddr = listening.accept()
+        except BlockingIOError:
             self._recover()
-            self._hand_over(sock, sockaddr)
-            if self._paused:
-                return
+            return False
+        except OSError as error:
+            if error.errno not in _LOST:
+                self._take_rest(error)
+                return False
+            log_event(_log, logging.DEBUG, "accept_failed", f"connection lost before accept: {error.strerror}")
+            return True
+        self._recover()
+        self._hand_over(sock, sockaddr)
+        return True
 
     def _hand_over(self, sock: socket.socket, sockaddr: object) -> None:
         try:

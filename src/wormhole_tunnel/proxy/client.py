@@ -112,8 +112,11 @@ class ClientProxy:
     async def drain(self) -> bool:
         """Accept no more clients and let connections end, for the settings' `drain_timeout`; tells whether all have.
 
-        Clients that still wait for a session are reset: nothing of theirs has left, and another proxy may serve them.
+        Whom the kernel has connected already is taken in. Clients that still wait for a session are reset: nothing of
+        theirs has left, and another proxy may serve them.
         """
+        for listener in self._listeners:
+            listener.take_waiting()
         self.lifecycle.enter(Phase.DRAINING)
         self._close_listeners()
         for pipe in list(self._waiting):

@@ -118,7 +118,11 @@ class _LegacyProxy:
         self.lifecycle.enter(Phase.STOPPED)
 
     async def drain(self) -> bool:
-        """Accept no more, and let connections end, for the settings' `drain_timeout`; tells whether all have."""
+        """Accept no more than the kernel has, and let connections end, for the settings' `drain_timeout`; tells whether
+        all have.
+        """
+        for listener in self._listeners:
+            listener.take_waiting()
         self.lifecycle.enter(Phase.DRAINING)
         self._close_listeners()
         try:

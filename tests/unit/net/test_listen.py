@@ -81,6 +81,35 @@ def test_more_than_one_turn_takes(runner: asyncio.Runner) -> None:
     runner.run(scenario())
 
 
+def test_whoever_waits_in_the_queue_is_taken_in_at_once(runner: asyncio.Runner) -> None:
+    async def scenario() -> None:
+        accepted = Accepted()
+        listener = Listener.open(LOOPBACK, accepted)
+        clients = [connect(listener) for _ in range(2 * ACCEPTS_PER_TURN + 1)]
+        listener.take_waiting()
+        listener.close()
+        assert accepted.queue.qsize() == len(clients)
+        for client in clients:
+            await accepted.close_next()
+            client.close()
+
+    runner.run(scenario())
+
+
+def test_who_waits_at_a_socket_opened_elsewhere_is_left_to_the_next(runner: asyncio.Runner) -> None:
+    async def scenario() -> None:
+        accepted = Accepted()
+        with socket.create_server(("127.0.0.1", 0)) as shared:
+            listener = Listener.adopt(shared.dup(), accepted)
+            with connect(listener):
+                listener.take_waiting()
+                listener.close()
+                assert accepted.queue.empty()
+                shared.accept()[0].close()
+
+    runner.run(scenario())
+
+
 def test_clients_that_reset_at_once_cost_nothing(runner: asyncio.Runner) -> None:
     async def scenario() -> None:
         accepted = Accepted()
