@@ -7,7 +7,7 @@ import pytest
 from tests.engine.hostile import open_pair
 from tests.engine.world import World
 from wormhole_tunnel.errors import FrameError
-from wormhole_tunnel.limits import INITIAL_WINDOW, MAX_WINDOW
+from wormhole_tunnel.limits import ACK_BYTES, ACK_DELAY, INITIAL_WINDOW, MAX_WINDOW, MIB
 from wormhole_tunnel.session.events import SessionClosed
 from wormhole_tunnel.session.session import Session, SessionSettings
 from wormhole_tunnel.wire.frames import Hello, ResetCode
@@ -45,6 +45,27 @@ def test_the_bounds_of_a_peers_window(window: int, allowed: bool) -> None:
     else:
         with pytest.raises(FrameError, match="window"):
             session.receive_hello(hello)
+
+
+@pytest.mark.parametrize(
+    ("after", "size", "said"),
+    [
+        (0.49 * ACK_DELAY, 1, False),
+        (0.51 * ACK_DELAY, 1, True),
+        (0.01 * ACK_DELAY, ACK_BYTES // 2 - 1, False),
+        (0.01 * ACK_DELAY, ACK_BYTES // 2, True),
+    ],
+)
+def test_an_acknowledgement_does_not_follow_another_unless_much_has_come(after: float, size: int, said: bool) -> None:
+    world = World().connect()
+    _, theirs = open_pair(world)
+    theirs.raise_window(MIB, world.now)
+    session, now = world.server.session, world.now + 1.0
+    session.receive_data(theirs.id, memoryview(b"1"), now)
+    assert session.take_ack(now)
+    assert session.take_ack(now + 1.0) == b"", "everything has been acknowledged"
+    session.receive_data(theirs.id, memoryview(bytes(size)), now + after)
+    assert bool(session.take_ack(now + after)) is said
 
 
 def test_the_last_byte_of_credit_can_be_used() -> None:
