@@ -27,6 +27,7 @@ from wormhole_tunnel.net.addresses import UnixAddress
 OK, UNAUTHORIZED, USAGE, INTERRUPTED = 200, 401, 2, 130
 ENTER_SCREEN, LEAVE_SCREEN = b"\x1b[?1049h", b"\x1b[?1049l"
 TOKEN = "0123456789abcdef0123"
+PATIENT = ("--drain-timeout", "1m")  # the connection that has found the proxy listening may still be open
 WITHOUT_AIOHTTP = """
 import sys
 from importlib.machinery import PathFinder
@@ -172,7 +173,7 @@ def events(proxy: Proxy) -> list[str]:
 
 
 def test_quiet_classes_are_left_out_and_nothing_else(make_tunnel: MakeTunnel) -> None:
-    tunnel = make_tunnel(echo, "--log-format", "json", "--quiet", "conns,conn-errors")
+    tunnel = make_tunnel(echo, "--log-format", "json", "--quiet", "conns,conn-errors", *PATIENT)
     assert exchange(tunnel.port, b"hello") == b"hello"
     assert tunnel.client.end() == 0
     assert "link_up" in events(tunnel.client)
@@ -180,7 +181,7 @@ def test_quiet_classes_are_left_out_and_nothing_else(make_tunnel: MakeTunnel) ->
 
 
 def test_each_event_is_one_line_with_documented_fields(make_tunnel: MakeTunnel) -> None:
-    tunnel = make_tunnel(echo, "--log-format", "json", "--log", "trace")
+    tunnel = make_tunnel(echo, "--log-format", "json", "--log", "trace", *PATIENT)
     assert exchange(tunnel.port, b"hello") == b"hello"
     assert tunnel.client.end() == 0
     documented = {name for row in table(OPERATIONS, "field") for name in re.findall(r"`(\w+)`", row[0])}
