@@ -59,9 +59,10 @@ TESTS: Final[dict[str, tuple[Sequence[str], Sequence[str]]]] = {
 }
 
 # Other replacements of an arithmetic operator than by these mostly fail at once; `is` and `==` are the same for members of
-# an enumeration, None and booleans; annotations are not run.
+# an enumeration, None and booleans, and `is` means nothing for numbers; annotations are not run.
 _ARITHMETIC: Final = ("_Add", "_Sub", "_Mul")
-_SAME: Final = ("Is_Eq", "IsNot_NotEq", "Eq_Is", "NotEq_IsNot", "BitOr_")
+_SAME: Final = ("Is_Eq", "IsNot_NotEq", "BitOr_")
+_IDENTITY: Final = ("_Is", "_IsNot")
 _QUICK_SECONDS, _SLOW_SECONDS, _KILL_AFTER, _MEMORY = 60, 300, 5, 3 << 30
 _OPTIONS: Final = ("-q", "-x", "--tb=no", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "--timeout=60")
 
@@ -106,7 +107,7 @@ def mutants(text: str) -> Iterator[Mutant]:
 
 
 def _worth_trying(operator: str) -> bool:
-    if any(part in operator for part in _SAME):
+    if operator.endswith(_IDENTITY) or any(part in operator for part in _SAME):
         return False
     return "BinaryOperator" not in operator or operator.endswith(_ARITHMETIC)
 
