@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections import deque
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,18 +20,35 @@ COMMANDS = Path(sys.executable).parent
 
 
 _ports = random.SystemRandom()
+_reserved: deque[socket.socket] = deque()
+_MOST_RESERVED = 64  # a test uses fewer
 
 
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody listens on.
 
-    Below those that the kernel gives to connections: none of these can take it before the proxy listens there.
+    Below those that the kernel gives to connections: none of these can take it before the proxy listens there. Nor can
+    another run of the tests: the port stays bound for a while. On Linux a server can listen there all the same, as long
+    as both allow SO_REUSEADDR and this one does not listen.
     """
     while True:
         port = _ports.randrange(10_000, 32_768)
-        with socket.socket() as sock, contextlib.suppress(OSError):
+        sock = socket.socket()
+        with contextlib.suppress(OSError):
             sock.bind(("127.0.0.1", port))
+            _reserve(sock)
             return port
+        sock.close()
+
+
+def _reserve(sock: socket.socket) -> None:
+    if sys.platform != "linux":
+        sock.close()
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _reserved.append(sock)
+    if len(_reserved) > _MOST_RESERVED:
+        _reserved.popleft().close()
 
 
 def make_key(folder: Path) -> Path:
