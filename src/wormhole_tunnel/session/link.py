@@ -95,9 +95,7 @@ class Link(ABC):
         self._pending = memoryview(b"")  # bytes for the socket that it has not taken yet
         self._out: memoryview | None = None  # the buffer that `_pending` lies in
         self._sending: Framing | None = None
-        self.shortest_delay = (
-            limits.ACK_DELAY
-        )  # no deadline arises sooner than this many seconds from now, but by a deadline
+        self.shortest_delay = limits.ACK_DELAY  # no deadline arises sooner than in so many seconds, but by another one
         self._hold_until: float | None = None
         self._ticker: Ticker | None = None
 
