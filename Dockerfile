@@ -3,7 +3,7 @@ ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
-RUN apt-get update -qq && apt-get install -qq --yes --no-install-recommends binutils
+RUN apt-get update -qq && apt-get install -qq --yes --no-install-recommends binutils gcc libc6-dev
 # One environment has pip and what builds the wheel, and stays behind; the other has only what runs.
 RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/wormhole
 WORKDIR /source
@@ -13,11 +13,11 @@ RUN /opt/build/bin/pip install --quiet --no-compile --require-hashes --only-bina
         -r requirements/all.txt
 # Symbols for debuggers are a quarter of what was installed.
 RUN find /opt/wormhole -name '*.so' -exec strip --strip-unneeded {} +
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY src src
 # Dates and bytecode come out the same whenever it is built: bytecode names the source's hash and not its date.
 ARG SOURCE_DATE_EPOCH=0
-RUN export SOURCE_DATE_EPOCH \
+RUN export SOURCE_DATE_EPOCH HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 \
     && /opt/build/bin/python -m hatchling build --target wheel --directory /wheel \
     && /opt/build/bin/pip --python /opt/wormhole/bin/python install --quiet --no-compile --no-deps --no-index /wheel/*.whl \
     && /opt/wormhole/bin/python -m compileall -qf --invalidation-mode unchecked-hash /opt/wormhole/lib \

@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 FUZZ_STAMP := $(VENV)/.fuzz-stamp
 MUTATION_STAMP := $(VENV)/.mutation-stamp
+COMPILED := build/compiled
+COMPILED_STAMP := $(COMPILED)/.stamp
 PYTEST := $(BIN)/python -m pytest
 CORE := crypto keys session wire
 
@@ -18,7 +20,7 @@ FUZZ_SECONDS ?= 300
 SOAK_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check fmt e2e container fuzz mutation soak bench coverage core dist lock clean
+.PHONY: help venv demo test compiled check fmt e2e container fuzz mutation soak bench coverage core dist lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +40,18 @@ demo: $(STAMP) ## Run the tunnel on this machine and show what it does
 
 test: $(STAMP) ## Run the tests that need nothing else installed
 	@$(PYTEST) -n $(WORKERS) --dist=worksteal $(ARGS)
+
+# The compiled build, which the container's image and `make dist` have as well, in an environment of its own.
+$(COMPILED_STAMP): requirements/dev.txt pyproject.toml hatch_build.py $(shell find src -name '*.py')
+	@PYTHON=$(PYTHON) tools/make_venv.sh $(COMPILED)
+	@echo "compiling into $(COMPILED)"
+	@$(COMPILED)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 $(COMPILED)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --force-reinstall .
+	@touch $@
+
+compiled: $(COMPILED_STAMP) ## Run the tests of `make test` on the compiled build (with a C compiler)
+	@$(COMPILED)/bin/python -m pytest -n $(WORKERS) --dist=worksteal -m "not alters_engine" $(ARGS)
 
 check: $(STAMP) ## Check format, lint, types, import layers and locks
 	@$(BIN)/ruff format --check --quiet
@@ -75,8 +89,8 @@ mutation: $(MUTATION_STAMP) ## Change the core's code in one place at a time, an
 soak: $(STAMP) ## Keep a tunnel busy and watch its memory and descriptors (SOAK_SECONDS)
 	@SOAK_SECONDS=$(SOAK_SECONDS) $(PYTEST) tests/soak --timeout=0 $(ARGS)
 
-bench: $(STAMP) ## Measure against other tunnels, side by side
-	@$(BIN)/python -m benchmarks $(ARGS)
+bench: $(COMPILED_STAMP) ## Measure the compiled build against other tunnels, side by side
+	@$(COMPILED)/bin/python -m benchmarks $(ARGS)
 
 coverage: $(STAMP) ## Run the tests and show which branches they miss, processes included
 	@$(PYTEST) --cov --cov-report=term $(ARGS)

@@ -69,8 +69,8 @@ def unmount_below(folder: Path) -> None:
 
 
 def make_rootfs(rootfs: Path) -> None:
-    """A small Debian with Python, which trusts whom this machine trusts."""
-    include = "--include=python3,python3-venv,ca-certificates"
+    """A small Debian with Python and its headers, as in that image, which trusts whom this machine trusts."""
+    include = "--include=python3,python3-venv,libpython3-dev,ca-certificates"
     command = ["debootstrap", "--variant=minbase", include, SUITE, str(rootfs)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:

@@ -16,7 +16,7 @@ LOCKS: dict[str, list[str]] = {
     "core": ["pyproject.toml"],
     "all": ["pyproject.toml", "--all-extras"],
     "dev": ["pyproject.toml", "--all-extras", "--group", "dev"],
-    "build": ["--group", "build"],
+    "build": ["--group", "build", "--constraint", "requirements/dev.txt"],
     "fuzz": ["--group", "fuzz"],
     "mutation": ["--group", "mutation", "--constraint", "requirements/dev.txt"],  # goes into the same environment
     "lock": ["--group", "lock"],

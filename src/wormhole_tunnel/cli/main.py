@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Final
 
 import click
@@ -34,6 +35,13 @@ def _proxy_or_subcommand(**parameters: object) -> int:
     return 0
 
 
+def version() -> str:
+    """The version, and whether the data path is compiled (hatch_build.py). Loads none of it."""
+    module = importlib.util.find_spec("wormhole_tunnel.limits")
+    compiled = module is not None and module.origin is not None and not module.origin.endswith(".py")
+    return f"{__version__} (compiled)" if compiled else __version__
+
+
 def command() -> click.Group:
     """The click command, also for the generator of docs/cli.md."""
     group = WormholeGroup(
@@ -46,7 +54,7 @@ def command() -> click.Group:
         subcommand_metavar="[COMMAND]",
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _HELP_WIDTH},
     )
-    return click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")(group)
+    return click.version_option(version(), "-V", "--version", message="%(prog)s %(version)s")(group)
 
 
 def main() -> int:

@@ -271,7 +271,8 @@ class Link(ABC):
             self._pending = memoryview(sealer.seal(payload))
         else:
             self._out = self._buffers.records.take()
-            self._pending = self._out[: sealer.seal_into(payload, self._out)]
+            size = sealer.seal_into(payload, self._out)
+            self._pending = self._out[:size]
         self.records_sent += 1
         self.padding_bytes += padding
         if self.trace is not None:

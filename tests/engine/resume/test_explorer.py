@@ -56,11 +56,13 @@ class Unwatched(Walk):
         """Any number will do."""
 
 
+@pytest.mark.alters_engine
 def test_without_the_servers_fence_bytes_go_wrong() -> None:
     with pytest.raises(AssertionError, match=r"doubled|FIN of stream"):
         explore(lambda: Unwatched(BOTH_FINISH, 2, make_server=unfenced_server))
 
 
+@pytest.mark.alters_engine
 def test_without_the_clients_fence_bytes_go_wrong() -> None:
     with pytest.raises(AssertionError, match=r"doubled|FIN of stream|deadlock"):
         explore(lambda: Unwatched(BOTH_FINISH, 2, make_client=unfenced_client))

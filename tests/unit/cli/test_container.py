@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.compiled import VERSION
 from tests.support.proxies import free_port, listens_at
 from tests.support.waiting import DEADLINE, wait_until
-from wormhole_tunnel import __version__
 from wormhole_tunnel.cli.container import proxy_environment
 from wormhole_tunnel.cli.container_key import KEY_FILE
 from wormhole_tunnel.errors import AddressError, UsageError
@@ -63,7 +63,7 @@ def test_anything_else_is_executed_with_its_arguments_and_exit_code() -> None:
 
 def test_the_commands_of_the_distribution_are_found() -> None:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    assert container("wormhole", "--version", PATH=path).stdout == f"wormhole {__version__}\n"
+    assert container("wormhole", "--version", PATH=path).stdout == f"wormhole {VERSION}\n"
 
 
 @pytest.mark.parametrize(("command", "code"), [("no-such-command", 127), ("/etc/hostname", 126)])

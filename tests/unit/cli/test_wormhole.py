@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from wormhole_tunnel import __version__
+from tests.support.compiled import VERSION
 from wormhole_tunnel.cli.group import SUBCOMMANDS
 from wormhole_tunnel.config.options import OPTIONS
 
@@ -51,7 +51,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_version(wormhole: Wormhole) -> None:
-    assert wormhole("--version").stdout == f"wormhole {__version__}\n"
+    assert wormhole("--version").stdout == f"wormhole {VERSION}\n"
 
 
 @pytest.mark.parametrize(
