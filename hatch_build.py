@@ -21,8 +21,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _GROUP = "wormhole_tunnel"  # names the one library that all compiled modules share
-# No debugging symbols, and no name of the folder it was built in: two builds of one commit are the same, byte for byte.
-_COMPILER_FLAGS = "-g0 -O2"
+# No symbols, and so no name of the folder it was built in: two builds of one commit are the same, byte for byte.
+_FLAGS = {"CFLAGS": "-g0", "LDFLAGS": "-s"}
 
 
 class CompileHook(BuildHookInterface[Any]):
@@ -38,7 +38,7 @@ class CompileHook(BuildHookInterface[Any]):
         output = Path(self._work.name)
         modules = [f"{_GROUP}/{module}.py" for module in self.config["modules"]]
         command = [sys.executable, __file__, str(output), *modules]
-        environment = os.environ | {"CFLAGS": _COMPILER_FLAGS}
+        environment = os.environ | _FLAGS
         done = subprocess.run(
             command, cwd=Path(self.root) / "src", env=environment, check=False, capture_output=True, text=True
         )
