@@ -21,8 +21,6 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _GROUP = "wormhole_tunnel"  # names the one library that all compiled modules share
-# No symbols, and so no name of the folder it was built in: two builds of one commit are the same, byte for byte.
-_FLAGS = {"CFLAGS": "-g0", "LDFLAGS": "-s"}
 
 
 class CompileHook(BuildHookInterface[Any]):
@@ -38,7 +36,7 @@ class CompileHook(BuildHookInterface[Any]):
         output = Path(self._work.name)
         modules = [f"{_GROUP}/{module}.py" for module in self.config["modules"]]
         command = [sys.executable, __file__, str(output), *modules]
-        environment = os.environ | _FLAGS
+        environment = os.environ | _flags(output)
         done = subprocess.run(
             command, cwd=Path(self.root) / "src", env=environment, check=False, capture_output=True, text=True
         )
@@ -57,6 +55,11 @@ class CompileHook(BuildHookInterface[Any]):
         del version, build_data, artifact_path
         if hasattr(self, "_work"):
             self._work.cleanup()
+
+
+def _flags(output: Path) -> dict[str, str]:
+    """No symbols, and no name of the folder it is built in: two builds of one commit are the same, byte for byte."""
+    return {"CFLAGS": f"-g0 -ffile-prefix-map={output}=.", "LDFLAGS": "-s"}
 
 
 def compile_modules(output: Path, modules: list[str]) -> None:
