@@ -17,7 +17,7 @@ COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY src src
 # Dates and bytecode come out the same whenever it is built: bytecode names the source's hash and not its date.
 ARG SOURCE_DATE_EPOCH=0
-RUN export SOURCE_DATE_EPOCH HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 \
+RUN export SOURCE_DATE_EPOCH WORMHOLE_COMPILE=1 \
     && /opt/build/bin/python -m hatchling build --target wheel --directory /wheel \
     && /opt/build/bin/pip --python /opt/wormhole/bin/python install --quiet --no-compile --no-deps --no-index /wheel/*.whl \
     && /opt/wormhole/bin/python -m compileall -qf --invalidation-mode unchecked-hash /opt/wormhole/lib \

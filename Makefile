@@ -46,7 +46,7 @@ $(COMPILED_STAMP): requirements/dev.txt pyproject.toml hatch_build.py $(shell fi
 	@PYTHON=$(PYTHON) tools/make_venv.sh $(COMPILED)
 	@echo "compiling into $(COMPILED)"
 	@$(COMPILED)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 $(COMPILED)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	@WORMHOLE_COMPILE=1 $(COMPILED)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		--no-build-isolation --force-reinstall .
 	@touch $@
 

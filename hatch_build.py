@@ -1,6 +1,6 @@
 """The build's optional step: compile the data path into C extensions with mypyc, out of the same Python files.
 
-`HATCH_BUILD_HOOK_ENABLE_CUSTOM=1 pip install .` builds such a wheel, as `make dist`, `make bench` and the container's
+`WORMHOLE_COMPILE=1 pip install .` builds such a wheel, as `make dist`, `make bench` and the container's
 image do; without it the wheel is pure Python and does the same. pyproject.toml names the modules; a C compiler and
 Python's headers are needed. What is compiled lies beside its source in the wheel, and Python prefers it.
 
@@ -28,9 +28,17 @@ class CompileHook(BuildHookInterface[Any]):
 
     PLUGIN_NAME = "custom"
 
+    def dependencies(self) -> list[str]:
+        """What compiling needs; a pure build needs nothing."""
+        return ["mypy>=1.18", "setuptools>=77"] if self._wanted else []
+
+    @property
+    def _wanted(self) -> bool:
+        return self.target_name == "wheel" and os.environ.get("WORMHOLE_COMPILE", "0") != "0"
+
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile, unless this is the sdist or an editable installation, which is for changing the source."""
-        if self.target_name != "wheel" or version == "editable":
+        """Compile, unless it is for an editable installation, which is for changing the source."""
+        if not self._wanted or version == "editable":
             return
         self._work = tempfile.TemporaryDirectory()
         output = Path(self._work.name)
@@ -42,7 +50,7 @@ class CompileHook(BuildHookInterface[Any]):
         )
         if done.returncode:
             sys.exit(
-                f"the modules can't be compiled (without HATCH_BUILD_HOOK_ENABLE_CUSTOM it works in pure Python):\n"
+                f"the modules can't be compiled (without WORMHOLE_COMPILE it is pure Python):\n"
                 f"{(done.stdout + done.stderr)[-3000:]}"
             )
         libraries = (output / "library").rglob("*.so")

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COMPILED = {"HATCH_BUILD_HOOK_ENABLE_CUSTOM": "1"}
+COMPILED = {"WORMHOLE_COMPILE": "1"}
 
 
 def git(*arguments: str) -> bytes:
