@@ -56,7 +56,7 @@ def test_help_is_what_it_says_without_a_command() -> None:
 
 
 def test_any_other_command_is_executed_as_it_is() -> None:
-    assert once("--", "wormhole", "--version").stdout == f"wormhole {__version__}\n"
+    assert once("--", "wormhole", "--version").stdout == f"wormhole {__version__} (compiled)\n"
     done = once("--", "sh", "-c", "echo $0 $$; exit 5", "name")
     assert (done.returncode, done.stdout) == (5, "name 1\n")
     assert docker("run", "--rm", "--network", "host", IMAGE, "no-such-command").returncode == 127
