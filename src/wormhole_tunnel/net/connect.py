@@ -54,9 +54,13 @@ class Attempt:
 
     def _connect(self, sock: socket.socket) -> None:
         code = sock.connect_ex(self._peer)
-        if code == 0:
+        if (
+            code == errno.EINPROGRESS
+        ):  # a server on this host has answered by now: asking again saves a turn of the loop
+            code = sock.connect_ex(self._peer)
+        if code in (0, errno.EISCONN):
             self._soon = self._loop.call_soon(self._connected, sock)
-        elif code in (errno.EINPROGRESS, errno.EINTR):
+        elif code in (errno.EINPROGRESS, errno.EALREADY, errno.EINTR):
             self._loop.add_writer(sock, self._connected, sock)
         elif code == errno.EAGAIN and sock.family == socket.AF_UNIX:
             self._soon = self._loop.call_later(_BACKLOG_RETRY, self._connect, sock)

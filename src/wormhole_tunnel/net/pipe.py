@@ -94,18 +94,23 @@ class Pipe:
     # --- beginnings -----------------------------------------------------------------------------------------------------
 
     def wait(self, first: bytes = b"") -> None:
-        """Client side: read early data until the stream is open. `first` is what was read before."""
+        """Client side: read early data until the stream is open. `first` is what was read before.
+
+        What a client says at once is there by now, as a rule; it then leaves together with OPEN.
+        """
         self._early = bytearray(first)
         self._buffers.waiting += len(first)
         self.sent += len(first)
         self._watch()
+        self._read_early(self._early)
 
     def attach(self, pump: Pump, stream: Stream) -> None:
         """Be carried by this stream from now on."""
         self.pump = pump
         self.stream = stream
         stream.owner = self
-        if self._early or (self._early is not None and self._read_ended):
+        early = self._early
+        if early is not None and (early or self._read_ended) and self._send_early(early) is None:
             self._unwatch()
             pump.enqueue(self, newcomer=True)
 

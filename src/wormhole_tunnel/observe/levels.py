@@ -11,6 +11,7 @@ ERROR: Final = 40
 OFF: Final = 60  # above logging.CRITICAL
 
 LEVELS: Final = {"off": OFF, "error": ERROR, "warn": 30, "info": 20, "debug": DEBUG, "trace": TRACE}
+_NAMES: Final = {level: name for name, level in LEVELS.items() if level <= ERROR}
 
 
 class LogFormat(Enum):
@@ -22,7 +23,10 @@ class LogFormat(Enum):
 
 def level_name(level: int) -> str:
     """The name that a filter would use for that level, or for the nearest one below."""
-    if level >= ERROR:
+    exact = _NAMES.get(level)
+    if exact is not None:
+        return exact
+    if level > ERROR:
         return "error"
     return next((name for name, value in LEVELS.items() if value <= level), "trace")
 

@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from wormhole_tunnel.observe.levels import escape, level_name
@@ -70,10 +71,18 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _time(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    second, fraction = divmod(record.created, 1)
+    return f"{_date_and_time(int(second))}.{int(fraction * 1000):03d}Z"
+
+
+@lru_cache(maxsize=2)  # many lines are of one second
+def _date_and_time(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, int):
+        return str(value)
     text = f"{value:.3f}" if isinstance(value, float) else escape(str(value))
     return text if _PLAIN_VALUE.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
@@ -83,6 +92,8 @@ def _traceback(record: logging.LogRecord) -> str:
 
 
 def _indented_traceback(record: logging.LogRecord) -> str:
+    if not record.exc_info:
+        return ""
     return "".join(f"\n    {escape(line)}" for line in _cut(_traceback(record)).splitlines())
 
 

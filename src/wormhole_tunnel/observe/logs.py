@@ -67,6 +67,8 @@ class LogOutput:
         if quiet:
             self._writer.addFilter(lambda record: getattr(record, "event", "") not in quiet)
         root = logging.getLogger()
+        # What no format shows costs each record a look: its thread and process.
+        logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
         self._old_level = root.level
         root.setLevel(log_filter.default)
         root.addHandler(self._writer)
@@ -84,6 +86,7 @@ class LogOutput:
     def close(self) -> None:
         """Write what is queued, for a second at the most, and restore the levels."""
         root = logging.getLogger()
+        logging.logThreads = logging.logProcesses = logging.logMultiprocessing = True
         root.removeHandler(self._writer)
         root.setLevel(self._old_level)
         for target in self._filter.targets:

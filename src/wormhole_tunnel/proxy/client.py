@@ -220,7 +220,8 @@ class ClientProxy:
         self._unopened[pipe] = pipe.started_at + self._settings.connect_timeout
         self._sweep_later()
         pipe.wait(first)
-        self.place(pipe)
+        if not pipe.closed:
+            self.place(pipe)
 
     def _refusal(self) -> str | None:
         """Why one more client is refused, if it is."""
