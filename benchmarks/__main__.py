@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure wormhole beside its peers.")
     parser.add_argument("--quick", action="store_true", help="one round of short measurements: under three minutes")
     parser.add_argument("--only", metavar="WORKLOAD,...", default=",".join(WORKLOADS), help=", ".join(WORKLOADS))
-    parser.add_argument("--peers", metavar="PEER,...", default=",".join(PEERS), help=", ".join(PEERS))
+    parser.add_argument("--peers", metavar="PEER,...", help=f"{', '.join(PEERS)} (without ssh if --quick)")
     parser.add_argument(
         "--rounds", type=int, metavar="N", help=f"rounds to take the medians of (default {FULL.rounds})"
     )
@@ -45,6 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--check", action="store_true", help="exit with code 1 if a bar is missed")
     return parser
+
+
+def _default_peers(*, quick: bool) -> str:
+    """Every peer; `ssh`, which is no rival, only where there is time."""
+    return ",".join(name for name in PEERS if not (quick and name == "ssh"))
 
 
 def _chosen(names: str, table: Mapping[str, T], what: str) -> list[T]:
@@ -108,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ["PATH"] += SYSTEM_FOLDERS
     try:
         workloads = _chosen(options.only, WORKLOADS, "workload")
-        peers = _chosen(options.peers, PEERS, "peer")
+        peers = _chosen(options.peers or _default_peers(quick=options.quick), PEERS, "peer")
         _require_programs(peers, workloads)
     except argparse.ArgumentTypeError as error:
         parser.error(str(error))

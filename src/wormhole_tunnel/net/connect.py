@@ -7,11 +7,12 @@ import errno
 import os
 import socket
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from wormhole_tunnel.net.resolver import Endpoint
 from wormhole_tunnel.net.socket_options import set_tcp_options
 
+_T = TypeVar("_T")
 _BACKLOG_RETRY: Final = (
     0.010  # seconds; a Unix socket whose backlog is full says EAGAIN and offers no event to wait for
 )
@@ -23,7 +24,7 @@ class Attempt:
     Once cancelled it calls nothing.
     """
 
-    __slots__ = ("_done", "_loop", "_peer", "_socket", "_soon")
+    __slots__ = ("_done", "_loop", "_peer", "_socket", "_soon", "settled")
 
     def __init__(
         self,
@@ -36,12 +37,13 @@ class Attempt:
         self._done = done
         self._soon: asyncio.Handle | None = None
         self._socket: socket.socket | None = None
+        self.settled = False  # the outcome is known, and `done` is called in the loop's next turn
         self._peer = endpoint if isinstance(endpoint, str) else endpoint.sockaddr
         try:
             self._socket = _open(socket.AF_UNIX if isinstance(endpoint, str) else endpoint.family)
             self._connect(self._socket)
         except OSError as error:
-            self._soon = loop.call_soon(self._finish, error)
+            self._settle(self._finish, error)
 
     def cancel(self) -> None:
         """Give up: no callback follows, the socket is closed."""
@@ -59,13 +61,17 @@ class Attempt:
         ):  # a server on this host has answered by now: asking again saves a turn of the loop
             code = sock.connect_ex(self._peer)
         if code in (0, errno.EISCONN):
-            self._soon = self._loop.call_soon(self._connected, sock)
+            self._settle(self._connected, sock)
         elif code in (errno.EINPROGRESS, errno.EALREADY, errno.EINTR):
             self._loop.add_writer(sock, self._connected, sock)
         elif code == errno.EAGAIN and sock.family == socket.AF_UNIX:
             self._soon = self._loop.call_later(_BACKLOG_RETRY, self._connect, sock)
         else:
-            self._soon = self._loop.call_soon(self._finish, _error(code))
+            self._settle(self._finish, _error(code))
+
+    def _settle(self, callback: Callable[[_T], None], argument: _T) -> None:
+        self.settled = True
+        self._soon = self._loop.call_soon(callback, argument)
 
     def _connected(self, sock: socket.socket) -> None:
         self._loop.remove_writer(sock)

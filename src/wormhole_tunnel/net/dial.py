@@ -68,10 +68,12 @@ class Dial:
         "_attempt_delay",
         "_attempts",
         "_done",
+        "_ends_at",
         "_errors",
         "_look_up",
         "_loop",
         "_next",
+        "_time_limit",
         "_timeout",
         "_waiting",
     )
@@ -86,12 +88,15 @@ class Dial:
         self._errors: list[OSError] = []
         self._look_up: asyncio.Task[None] | None = None
         self._next: asyncio.TimerHandle | None = None
-        self._timeout = loop.call_later(time_limit, self._timed_out, time_limit)
+        self._time_limit = time_limit
+        self._ends_at = loop.time() + time_limit
+        self._timeout: asyncio.TimerHandle | None = None  # most are connected at once, and need none
 
     def cancel(self) -> None:
         """Give up: no callback follows, every socket is closed. Harmless once it is done."""
         self._done = None
-        self._timeout.cancel()
+        if self._timeout is not None:
+            self._timeout.cancel()
         if self._next is not None:
             self._next.cancel()
         if self._look_up is not None:
@@ -107,6 +112,7 @@ class Dial:
 
     def look_up(self, tasks: Tasks, resolver: Resolver, host: str, port: int, order: Order) -> None:
         """Ask for the addresses of `host`, then start."""
+        self._limit_time()
         self._look_up = tasks.spawn(self._resolve(resolver, host, port, order), f"look-up of {host}")
 
     async def _resolve(self, resolver: Resolver, host: str, port: int, order: Order) -> None:
@@ -123,7 +129,10 @@ class Dial:
         if self._next is not None:
             self._next.cancel()
             self._next = None
-        self._attempts.append(Attempt(self._loop, self._waiting.popleft(), self._attempt_done))
+        attempt = Attempt(self._loop, self._waiting.popleft(), self._attempt_done)
+        self._attempts.append(attempt)
+        if not attempt.settled:
+            self._limit_time()
         if self._waiting:
             self._next = self._loop.call_later(self._attempt_delay, self._try_next)
 
@@ -138,8 +147,12 @@ class Dial:
         elif not self._attempts:
             self._finish(_most_telling(self._address, self._errors))
 
-    def _timed_out(self, time_limit: float) -> None:
-        self._finish(DialError(DialReason.TIMEOUT, f"{self._address}: no answer within {time_limit:g} s"))
+    def _limit_time(self) -> None:
+        if self._timeout is None:
+            self._timeout = self._loop.call_at(self._ends_at, self._timed_out)
+
+    def _timed_out(self) -> None:
+        self._finish(DialError(DialReason.TIMEOUT, f"{self._address}: no answer within {self._time_limit:g} s"))
 
     def _finish(self, result: socket.socket | DialError) -> None:
         done = self._done
