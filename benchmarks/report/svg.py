@@ -16,6 +16,8 @@ LABEL_WIDTH = 80
 VALUE_WIDTH = 130
 MARGIN = 16
 FOOT_LINE = 17
+TITLE_LETTER = 7.5  # widths, about
+SMALL_LETTER = 7
 
 # Colours follow the reader's scheme; without one they are those for light paper.
 STYLE = """\
@@ -105,7 +107,10 @@ def _bar(bar: ChartBar, top: int, left: int, scale: float) -> str:
 def _line(panel: Panel, top: int, across: float) -> str:
     bottom = top + panel.height - (BAR_STEP - BAR_HEIGHT) + 3
     stroke = f'<line class="line" x1="{across:.1f}" y1="{top + 20}" x2="{across:.1f}" y2="{bottom}"/>'
-    return f"{stroke}\n{_text(across, top + 14, panel.line_text, 'small asked', anchor='middle')}"
+    # A line near the left edge would have its number within the title.
+    clear = across - SMALL_LETTER * len(panel.line_text) / 2 > MARGIN + TITLE_LETTER * len(panel.title)
+    base = top + 14 if clear else bottom + 11
+    return f"{stroke}\n{_text(across, base, panel.line_text, 'small asked', anchor='middle')}"
 
 
 def _text(x: float, y: float, content: str, kind: str, anchor: str = "start") -> str:
