@@ -73,7 +73,7 @@ def _flags(output: Path) -> dict[str, str]:
 def compile_modules(output: Path, modules: list[str]) -> None:
     """Compile `modules`, files below the working directory, into `output`/library. Exits where mypy finds a fault."""
     from mypyc.build import mypycify  # noqa: PLC0415 - only there for such a build
-    from setuptools import Distribution  # noqa: PLC0415
+    from setuptools import Distribution  # noqa: PLC0415 - likewise
 
     # `make check` is the strict look at the types; here a package without its types may be missing.
     options = ["--config-file=", "--ignore-missing-imports", f"--cache-dir={output / 'cache'}"]
