@@ -5,8 +5,9 @@ image do; without it the wheel is pure Python and does the same. pyproject.toml 
 Python's headers are needed. What is compiled lies beside its source in the wheel, and Python prefers it.
 
 mypyc (of mypy 2.4) has two traps for the modules named there. It evaluates a call within a slice's bounds twice
-(`buffer[: f()]`; tests/unit/test_compilable.py finds them). And it has crashed with what runs in a thread of its own or
-is a data class with slots: such modules stay out.
+(`buffer[: f()]`; tests/unit/test_compilable.py finds them). And with the log's writer
+compiled, which has a thread of its own, processes crashed at their end; wire/handshake does not import, as its data
+classes name what is imported for type checking only. Both stay out, and what crashed with them.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class CompileHook(BuildHookInterface[Any]):
 
     def dependencies(self) -> list[str]:
         """What compiling needs; a pure build needs nothing."""
-        return ["mypy>=1.18", "setuptools>=77"] if self._wanted else []
+        build: list[str] = self.metadata.config["dependency-groups"]["build"]
+        return build if self._wanted else []
 
     @property
     def _wanted(self) -> bool:

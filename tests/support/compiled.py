@@ -1,4 +1,4 @@
-"""Whether the package under test is a compiled build (hatch_build.py), as `make compiled` tests it."""
+"""What the package under test says of itself: a compiled build (hatch_build.py) tells, as `make compiled` tests it."""
 
 from __future__ import annotations
 
@@ -6,5 +6,4 @@ from typing import Final
 
 from wormhole_tunnel import __version__, limits
 
-COMPILED: Final = not limits.__file__.endswith(".py")
-VERSION: Final = f"{__version__} (compiled)" if COMPILED else __version__
+VERSION: Final = __version__ if limits.__file__.endswith(".py") else f"{__version__} (compiled)"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from typing import Final
 
 import click
 
-from wormhole_tunnel import __version__
+from wormhole_tunnel import __version__, limits
 from wormhole_tunnel.cli.entry import run_command
 from wormhole_tunnel.cli.group import SUBCOMMANDS, WormholeGroup, click_option, typed_values
 from wormhole_tunnel.config.options import OPTIONS
@@ -36,10 +35,8 @@ def _proxy_or_subcommand(**parameters: object) -> int:
 
 
 def version() -> str:
-    """The version, and whether the data path is compiled (hatch_build.py). Loads none of it."""
-    module = importlib.util.find_spec("wormhole_tunnel.limits")
-    compiled = module is not None and module.origin is not None and not module.origin.endswith(".py")
-    return f"{__version__} (compiled)" if compiled else __version__
+    """The version, and whether the data path is compiled (hatch_build.py)."""
+    return f"{__version__} (compiled)" if limits.__file__.endswith(".so") else __version__
 
 
 def command() -> click.Group:

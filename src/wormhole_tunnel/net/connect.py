@@ -56,9 +56,8 @@ class Attempt:
 
     def _connect(self, sock: socket.socket) -> None:
         code = sock.connect_ex(self._peer)
-        if (
-            code == errno.EINPROGRESS
-        ):  # a server on this host has answered by now: asking again saves a turn of the loop
+        if code == errno.EINPROGRESS:
+            # A server on this host has answered by now: asking again saves a turn of the loop.
             code = sock.connect_ex(self._peer)
         if code in (0, errno.EISCONN):
             self._settle(self._connected, sock)

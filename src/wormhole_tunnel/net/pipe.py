@@ -110,9 +110,8 @@ class Pipe:
         self.stream = stream
         stream.owner = self
         early = self._early
-        if early is not None and (early or self._read_ended) and self._send_early(early) is None:
-            self._unwatch()
-            pump.enqueue(self, newcomer=True)
+        if early is not None and (early or self._read_ended):
+            self._send_early_or_queue(early, pump)
 
     def detach(self) -> None:
         """Forget the stream, which was never opened; early data is kept for the next."""
@@ -226,13 +225,16 @@ class Pipe:
         if not data:
             self._read_ended = True
             self._unwatch()
-        if self.pump is None:
-            return
-        if self._send_early(early) is None:
-            self._unwatch()
-            self.pump.enqueue(self, newcomer=True)
-        else:
+        if self.pump is not None and self._send_early_or_queue(early, self.pump):
             self.pump.committed()
+
+    def _send_early_or_queue(self, early: bytearray, pump: Pump) -> bool:
+        """Tells whether the record had room; if not, the pipe waits for a turn."""
+        if self._send_early(early) is not None:
+            return True
+        self._unwatch()
+        pump.enqueue(self, newcomer=True)
+        return False
 
     def _take_early_turn(self, early: bytearray) -> bool | None:
         outcome = self._send_early(early)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 TRACE: Final = 5  # below logging.DEBUG
@@ -11,7 +12,6 @@ ERROR: Final = 40
 OFF: Final = 60  # above logging.CRITICAL
 
 LEVELS: Final = {"off": OFF, "error": ERROR, "warn": 30, "info": 20, "debug": DEBUG, "trace": TRACE}
-_NAMES: Final = {level: name for name, level in LEVELS.items() if level <= ERROR}
 
 
 class LogFormat(Enum):
@@ -21,12 +21,10 @@ class LogFormat(Enum):
     JSON = "json"
 
 
+@lru_cache(maxsize=16)  # each log line asks
 def level_name(level: int) -> str:
     """The name that a filter would use for that level, or for the nearest one below."""
-    exact = _NAMES.get(level)
-    if exact is not None:
-        return exact
-    if level > ERROR:
+    if level >= ERROR:
         return "error"
     return next((name for name, value in LEVELS.items() if value <= level), "trace")
 

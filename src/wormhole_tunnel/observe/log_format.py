@@ -71,8 +71,8 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _time(record: logging.LogRecord) -> str:
-    second, fraction = divmod(record.created, 1)
-    return f"{_date_and_time(int(second))}.{int(fraction * 1000):03d}Z"
+    second, microsecond = divmod(round(record.created * 1_000_000), 1_000_000)
+    return f"{_date_and_time(second)}.{microsecond // 1000:03d}Z"
 
 
 @lru_cache(maxsize=2)  # many lines are of one second
@@ -92,8 +92,6 @@ def _traceback(record: logging.LogRecord) -> str:
 
 
 def _indented_traceback(record: logging.LogRecord) -> str:
-    if not record.exc_info:
-        return ""
     return "".join(f"\n    {escape(line)}" for line in _cut(_traceback(record)).splitlines())
 
 

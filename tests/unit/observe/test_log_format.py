@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from datetime import UTC, datetime
 from enum import Enum
 
 import pytest
@@ -121,3 +122,11 @@ def test_colour_only_decorates() -> None:
 def test_escape() -> None:
     assert escape("plain ü €") == "plain ü €"
     assert escape("\r\n\x1b\x85\u202e\udcff") == "\\r\\n\\x1b\\x85\\u202e\\udcff"
+
+
+@given(st.integers(0, 2_000_000_000_000))
+def test_the_time_is_that_of_the_record_to_the_millisecond(milliseconds: int) -> None:
+    made = record("now")
+    made.created = milliseconds / 1000
+    text = datetime.fromtimestamp(made.created, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    assert PLAIN(made).startswith(f"{text} ")
